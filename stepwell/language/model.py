@@ -1,0 +1,222 @@
+"""A compiled definition: immutable objects whose paths, templates and rules are ready to run.
+
+Rules that must stay true here:
+- Nothing in a model is parsed, looked up by text or built again at run time.
+- A state asks its `DataFlow` for what it reads and writes; it does not know which query language answers.
+- A model knows no execution: everything that differs between two runs comes in through the `Scope`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from stepwell.language.scope import Scope
+from stepwell.language.values import Json
+
+
+class Expression(Protocol):
+    """A field whose value is known at run time: a literal, a path, an intrinsic call, later a JSONata expression."""
+
+    def evaluate(self, scope: Scope) -> Json:
+        """The value. Raises QueryError."""
+        ...
+
+
+class DataFlow(Protocol):
+    """How a state turns its input into arguments, and a result into its output.
+
+    Every method may raise QueryError. A method that changes nothing returns the very object that it was given, so that
+    the caller can keep the text that belongs to it.
+    """
+
+    def enter(self, scope: Scope) -> Json:
+        """The effective input. `scope.input` is the raw input (JSONPath: InputPath)."""
+        ...
+
+    def arguments(self, scope: Scope) -> Json:
+        """What the state works on. `scope.input` is the effective input (JSONPath: Parameters)."""
+        ...
+
+    def output(self, raw: Json, result: Json, scope: Scope) -> Json:
+        """The state's output (JSONPath: ResultSelector, ResultPath, OutputPath).
+
+        `raw` is the raw input; `scope.input` is the effective input.
+        """
+        ...
+
+
+class CatchFlow(Protocol):
+    """How a catcher turns an error into the input of the next state."""
+
+    def output(self, raw: Json, error_output: Json, scope: Scope) -> Json:
+        """The output of the state that failed; `error_output` is `{"Error": …, "Cause": …}`. Raises QueryError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Retrier:
+    """One entry of Retry. Times are in seconds."""
+
+    error_equals: tuple[str, ...]
+    interval_seconds: int = 1
+    max_attempts: int = 3
+    backoff_rate: float = 2.0
+    max_delay_seconds: int | None = None
+    full_jitter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catcher:
+    """One entry of Catch."""
+
+    error_equals: tuple[str, ...]
+    next: str
+    flow: CatchFlow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateBase:
+    """What all states share. `next` is None where the state ends its branch."""
+
+    name: str
+    flow: DataFlow
+    next: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass(StateBase):
+    """`has_result` tells a `Result` of null from none."""
+
+    result: Json = None
+    has_result: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeed(StateBase):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fail(StateBase):
+    """`error` and `cause` evaluate to a string; None where the definition gives none. Scope: the raw input."""
+
+    error: Expression | None = None
+    cause: Expression | None = None
+
+
+class Rule(Protocol):
+    """A Choice rule or a condition."""
+
+    def matches(self, scope: Scope) -> bool:
+        """Whether the rule holds. Raises QueryError (a Variable that leads nowhere, a value of the wrong type)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceBranch:
+    rule: Rule
+    next: str
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(StateBase):
+    """`next` is never used: the first branch that matches names the next state, else `default`."""
+
+    branches: tuple[ChoiceBranch, ...]
+    default: str | None = None
+
+
+class Duration(Protocol):
+    """How long a Wait state waits, in any of its four forms."""
+
+    def until(self, scope: Scope, now: int) -> int:
+        """The end of the wait. `now` and the answer are milliseconds since 1970 (UTC). Raises QueryError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(StateBase):
+    duration: Duration
+
+
+Pattern: TypeAlias = Literal["", "sync", "sync:2", "waitForTaskToken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What a Task calls.
+
+    `kind` is "function" for a Lambda function's ARN, "activity" for an activity's ARN, "service" for
+    `arn:aws:states:::…`. For a service, `service` and `action` are `lambda` and `invoke`, or `aws-sdk:dynamodb` and
+    `getItem`; `pattern` is what follows the dot of the action ("" for request-response).
+    """
+
+    arn: str
+    kind: Literal["function", "activity", "service"]
+    service: str = ""
+    action: str = ""
+    pattern: Pattern = ""
+
+    @property
+    def event_resource(self) -> str:
+        """`resource` as history events write it: `invoke.waitForTaskToken`."""
+        return f"{self.action}.{self.pattern}" if self.pattern else self.action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(StateBase):
+    """`timeout` and `heartbeat` evaluate to whole seconds; the scope is that of `arguments`."""
+
+    resource: Resource
+    timeout: Expression | None = None
+    heartbeat: Expression | None = None
+    credentials: Expression | None = None
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel(StateBase):
+    branches: tuple[Program, ...]
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map(StateBase):
+    """`items` evaluates to a list (it raises QueryError otherwise); its scope is the effective input.
+
+    `item_selector` (ItemSelector, or the older Parameters) is evaluated once an item, with `$$.Map.Item` in the context
+    and the effective input as `$`; None hands the item on. `max_concurrency` evaluates to a whole number, 0 meaning no
+    limit of the definition's own. `distributed` says that ProcessorConfig.Mode is DISTRIBUTED; the fields that only a
+    distributed Map reads stay in `distributed_fields` as they stand in the definition.
+    """
+
+    processor: Program
+    items: Expression
+    item_selector: Expression | None = None
+    max_concurrency: Expression | None = None
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+    distributed: bool = False
+    distributed_fields: Mapping[str, Json] = field(default_factory=dict)
+
+
+State: TypeAlias = Pass | Succeed | Fail | Choice | Wait | Task | Parallel | Map
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A state machine, a branch of a Parallel, or the processor of a Map.
+
+    `timeout_seconds` is the machine's own; branches have none.
+    """
+
+    start_at: str
+    states: Mapping[str, State]
+    timeout_seconds: int | None = None
+    comment: str | None = None
