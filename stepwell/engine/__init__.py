@@ -1,0 +1,1 @@
+"""Drives machines: takes stimuli in, commits turns, then carries out their effects."""

@@ -1,0 +1,39 @@
+"""What the engine answers when it cannot do what it was asked."""
+
+from __future__ import annotations
+
+from stepwell.store.protocol import ExecutionRow
+
+
+class EngineError(Exception):
+    """The base of all refusals."""
+
+
+class ExecutionAlreadyExists(EngineError):
+    """An execution of this name exists, closed or with another input."""
+
+    def __init__(self, existing: ExecutionRow) -> None:
+        super().__init__(existing.new.arn)
+        self.existing = existing
+
+
+class ExecutionDoesNotExist(EngineError):
+    def __init__(self, arn: str) -> None:
+        super().__init__(arn)
+        self.arn = arn
+
+
+class InvalidToken(EngineError):
+    """The text is no task token of this store."""
+
+
+class TaskDoesNotExist(EngineError):
+    """The token is well formed, but its execution is gone."""
+
+
+class TaskTimedOut(EngineError):
+    """The task that the token belongs to is no longer open: it timed out, was answered before, or was stopped."""
+
+
+class Stopping(EngineError):
+    """The engine is shutting down and takes nothing new."""

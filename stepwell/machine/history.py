@@ -1,0 +1,94 @@
+"""History events, and the record that keeps the events of one turn.
+
+Rules that must stay true here:
+- Events are as AWS writes them: types, ids without a gap from 1, `previousEventId`, details.
+- A record is self-contained but for its large texts: those are kept once an execution, by hash.
+- What can be told from the type alone (the name of the details member, `…Details.truncated`) is not stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import orjson
+
+from stepwell.language.values import Json
+
+LARGE = 256  # bytes; a longer text is kept once an execution
+
+_PAYLOADS = frozenset({"input", "output", "parameters", "cause", "error"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One history event. `timestamp` is in milliseconds since 1970; `details` holds the members of AWS's details shape,
+    without `inputDetails`, `outputDetails` and `assignedVariablesDetails`."""
+
+    id: int
+    previous_id: int
+    type: str
+    timestamp: int
+    details: Mapping[str, Json]
+
+
+def payload_hash(text: str) -> bytes:
+    """The name of a large text inside its execution."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class PayloadSink:
+    """Collects the large texts of one turn. `keep` gives back what stands for a text in a record."""
+
+    __slots__ = ("_known", "texts")
+
+    def __init__(self) -> None:
+        self.texts: dict[bytes, str] = {}
+        self._known: dict[int, tuple[str, str]] = {}
+
+    def keep(self, text: str) -> str | list[str]:
+        """The text itself where it is short, else a reference `["hash in hex"]`."""
+        if len(text) <= LARGE:
+            return text
+        known = self._known.get(id(text))
+        if known is not None and known[0] is text:
+            return [known[1]]
+        digest = payload_hash(text)
+        self.texts[digest] = text
+        name = digest.hex()
+        self._known[id(text)] = (text, name)
+        return [name]
+
+
+def encode_events(events: Sequence[Event], sink: PayloadSink) -> bytes:
+    """The record of a turn's events."""
+    keep = sink.keep
+    rows: list[object] = []
+    for event in events:
+        details = event.details
+        for name, value in details.items():
+            if isinstance(value, str) and len(value) > LARGE:
+                details = {k: keep(v) if isinstance(v, str) else v for k, v in details.items()}
+                break
+        rows.append((event.type, event.previous_id, event.timestamp, details))
+    return orjson.dumps(rows)
+
+
+def references(data: bytes) -> list[bytes]:
+    """The hashes of the large texts that a record refers to."""
+    found: list[bytes] = []
+    for _, _, _, details in orjson.loads(data):
+        found.extend(bytes.fromhex(v[0]) for v in details.values() if isinstance(v, list))
+    return found
+
+
+def decode_events(first_id: int, data: bytes, text_of: Callable[[bytes], str]) -> list[Event]:
+    """The events of a record that begins with `first_id`; `text_of` gives the large text of a hash."""
+    events: list[Event] = []
+    for offset, (kind, previous, timestamp, details) in enumerate(orjson.loads(data)):
+        for name, value in details.items():
+            if isinstance(value, list):
+                details[name] = text_of(bytes.fromhex(value[0]))
+        events.append(Event(first_id + offset, previous, kind, timestamp, details))
+    return events
