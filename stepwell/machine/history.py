@@ -18,8 +18,6 @@ from stepwell.language.values import Json
 
 LARGE = 256  # bytes; a longer text is kept once an execution
 
-_PAYLOADS = frozenset({"input", "output", "parameters", "cause", "error"})
-
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -66,11 +64,9 @@ def encode_events(events: Sequence[Event], sink: PayloadSink) -> bytes:
     keep = sink.keep
     rows: list[object] = []
     for event in events:
-        details = event.details
-        for name, value in details.items():
-            if isinstance(value, str) and len(value) > LARGE:
-                details = {k: keep(v) if isinstance(v, str) else v for k, v in details.items()}
-                break
+        details: Mapping[str, object] = event.details
+        if any(isinstance(value, str) and len(value) > LARGE for value in details.values()):
+            details = {k: keep(v) if isinstance(v, str) else v for k, v in details.items()}
         rows.append((event.type, event.previous_id, event.timestamp, details))
     return orjson.dumps(rows)
 

@@ -1,0 +1,237 @@
+"""One turn: an execution and a stimulus in, everything that changes out.
+
+Rules that must stay true here:
+- The same program, execution, stimulus, time and entropy give the same turn, always.
+- A stimulus that no longer fits (a spent token, a timer of a state that was left) changes nothing: the answer is None.
+- A turn runs on through as many states as it can, the branches taking turns state by state, until all of them wait or
+  the budget is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from stepwell.language.errors import QueryError
+from stepwell.language.model import Choice, Fail, Map, Parallel, Pass, Program, State, Succeed, Task, Wait
+from stepwell.language.values import Json
+from stepwell.machine.entropy import Entropy
+from stepwell.machine.execution import Execution, Frame
+from stepwell.machine.failure import Failure, StateFailed, of_query
+from stepwell.machine.run import HistoryFull, Run
+from stepwell.machine.states import choice, fail, map, parallel, pass_, succeed, task, wait
+from stepwell.machine.stimulus import (
+    ActivityClaimed,
+    Continue,
+    Heartbeat,
+    Start,
+    Stimulus,
+    Stop,
+    TaskFailed,
+    TaskSubmitFailed,
+    TaskSubmitted,
+    TaskSucceeded,
+    TaskTimedOut,
+    TimerFired,
+)
+from stepwell.machine.transition import HISTORY_FULL, fail_state
+from stepwell.machine.turn import Turn
+
+_PERFORM = cast(
+    "dict[type, Callable[[Run, Frame, Any], None]]",
+    {
+        Pass: pass_.perform,
+        Succeed: succeed.perform,
+        Fail: fail.perform,
+        Choice: choice.perform,
+        Wait: wait.perform,
+        Task: task.perform,
+        Parallel: parallel.perform,
+        Map: map.perform,
+    },
+)
+_ENTERED = {type: f"{type.__name__}StateEntered" for type in _PERFORM}
+
+
+def advance(program: Program, execution: Execution, stimulus: Stimulus, now: int, entropy: bytes) -> Turn | None:
+    """The turn that a stimulus leads to; None where it is stale.
+
+    `now` is in milliseconds since 1970 by the execution's clock; `entropy` is 32 random bytes.
+    """
+    if execution.status != "RUNNING":
+        return None
+    run = Run(program, execution, now, Entropy(entropy))
+    try:
+        if not _take(run, stimulus):
+            return None
+        _go_on(run)
+    except HistoryFull:
+        run.end("FAILED", failure=HISTORY_FULL)
+        details: dict[str, Json] = {"error": HISTORY_FULL.error, "cause": HISTORY_FULL.cause}
+        run.note(0, "ExecutionFailed", details)
+    return run.finish()
+
+
+def _go_on(run: Run) -> None:
+    """Let the branches take turns until all wait or the budget is spent."""
+    queue = run.queue
+    while not run.ended:
+        if run.joins:
+            child = run.joins.popleft()
+            parent = run.parent(child)
+            _attempt(run, parent, _join, child)
+        elif queue and not run.spent:
+            _enter(run, queue.popleft())
+        else:
+            return
+        queue = run.queue
+
+
+def _enter(run: Run, frame: Frame) -> None:
+    state = frame.program.states[frame.state]
+    run.transitions += 1
+    frame.entered_at = run.now
+    frame.retries = ()
+    frame.retry_count = 0
+    details: dict[str, Json] = {"name": state.name, "input": frame.input.text}
+    frame.entered_id = run.event(frame, _ENTERED[type(state)], details)
+    _attempt(run, frame, _PERFORM[type(state)])
+
+
+def _attempt(run: Run, frame: Frame, act: Callable[..., None], *arguments: object) -> None:
+    """Let a state act; what it cannot evaluate fails it."""
+    state = frame.program.states[frame.state]
+    entered_id = frame.entered_id
+    try:
+        act(run, frame, state, *arguments)
+    except QueryError as error:
+        fail_state(run, frame, state, of_query(error, state.name, entered_id))
+    except StateFailed as error:
+        fail_state(run, frame, state, error.failure)
+    except RecursionError:
+        cause = "The data is nested too deeply."
+        fail_state(run, frame, state, of_query(QueryError(cause), state.name, entered_id))
+
+
+def _join(run: Run, frame: Frame, state: State, child: Frame) -> None:
+    if isinstance(state, Map):
+        map.join(run, frame, state, child)
+    else:
+        assert isinstance(state, Parallel)
+        parallel.join(run, frame, state, child)
+
+
+def _take(run: Run, stimulus: Stimulus) -> bool:
+    """Take the stimulus in. False where it is stale."""
+    match stimulus:
+        case Start():
+            return _start(run)
+        case Continue():
+            return _continue(run)
+        case TimerFired():
+            return _timer(run, stimulus.name)
+        case Stop():
+            return _end(run, "ABORTED", Failure(stimulus.error, stimulus.cause))
+    return _task(run, stimulus)
+
+
+def _start(run: Run) -> bool:
+    execution = run.execution
+    if execution.last_event_id:
+        return False
+    run.note(0, "ExecutionStarted", {"input": execution.input.text, "roleArn": execution.role_arn})
+    run.add_frame(Frame(path="", program=run.program, state=run.program.start_at, input=execution.input, last_id=0))
+    if run.program.timeout_seconds is not None:
+        root = run.frame("")
+        assert root is not None
+        run.set_timer(root, "execution", run.now + run.program.timeout_seconds * 1000)
+    return True
+
+
+def _continue(run: Run) -> bool:
+    for path in sorted(run.execution.frames):
+        if run.execution.frames[path].doing == "ready":
+            frame = run.frame(path)
+            assert frame is not None
+            run.queue.append(frame)
+    return bool(run.queue)
+
+
+def _end(run: Run, status: str, failure: Failure) -> bool:
+    """StopExecution, or the machine's own time-out. Both hang from nothing."""
+    details: dict[str, Json] = {}
+    if failure.error is not None:
+        details["error"] = failure.error
+    if failure.cause is not None:
+        details["cause"] = failure.cause
+    aborted = status == "ABORTED"
+    run.end("ABORTED" if aborted else "TIMED_OUT", failure=failure)
+    run.note(0, "ExecutionAborted" if aborted else "ExecutionTimedOut", details)
+    return True
+
+
+def _timer(run: Run, name: str) -> bool:
+    path, _, kind = name.rpartition("|")
+    if kind == "execution":
+        return _end(run, "TIMED_OUT", Failure(None, None))
+    frame = run.frame(path)
+    if frame is None:
+        return False
+    state = frame.program.states[frame.state]
+    if kind == "wait" and frame.doing == "wait":
+        act: Callable[..., None] = wait.wake
+    elif kind == "retry" and frame.doing == "retry":
+        act = _PERFORM[type(state)]
+    elif kind in ("timeout", "heartbeat") and frame.doing == "task":
+        act = _time_out if kind == "timeout" else _miss_heartbeat
+    else:
+        return False
+    run.clear_timer(frame, kind)
+    _attempt(run, frame, act)
+    return True
+
+
+def _time_out(run: Run, frame: Frame, state: Task) -> None:
+    task.timed_out(run, frame, state, heartbeat=False)
+
+
+def _miss_heartbeat(run: Run, frame: Frame, state: Task) -> None:
+    task.timed_out(run, frame, state, heartbeat=True)
+
+
+def _task(
+    run: Run,
+    stimulus: TaskSucceeded
+    | TaskFailed
+    | TaskTimedOut
+    | TaskSubmitted
+    | TaskSubmitFailed
+    | ActivityClaimed
+    | Heartbeat,
+) -> bool:
+    """An outcome, or another word, of the task that holds the token."""
+    frame = run.frame(stimulus.path)
+    if frame is None or frame.doing != "task" or frame.token != stimulus.token:
+        return False
+    match stimulus:
+        case TaskSucceeded():
+            _attempt(run, frame, task.succeeded, stimulus.output)
+        case TaskFailed():
+            _attempt(run, frame, task.failed, stimulus.error, stimulus.cause)
+        case TaskTimedOut():
+            _attempt(run, frame, task.failed, stimulus.error, stimulus.cause, "TimedOut")
+        case TaskSubmitFailed():
+            _attempt(run, frame, task.failed, stimulus.error, stimulus.cause, "SubmitFailed")
+        case TaskSubmitted():
+            _attempt(run, frame, task.submitted, stimulus.output)
+        case ActivityClaimed():
+            if frame.claimed:
+                return False
+            _attempt(run, frame, task.claimed, stimulus.worker_name)
+        case Heartbeat():
+            _attempt(run, frame, _beat)
+    return True
+
+
+def _beat(run: Run, frame: Frame, _state: Task) -> None:
+    task.beat(run, frame)

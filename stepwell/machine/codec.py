@@ -1,0 +1,124 @@
+"""The stored form of frames and of an execution's own data.
+
+Rules that must stay true here:
+- A frame's record is small: large texts are kept once an execution, by hash, beside those of its events.
+- What can be told from the definition (the program of a branch, the items of a Map) is not stored.
+- A record begins with the number of its form, so that a later version can still read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import orjson
+
+from stepwell.language.model import Map, Parallel, Program
+from stepwell.language.values import dumps
+from stepwell.machine.datum import Datum
+from stepwell.machine.execution import Doing, Frame, parent_path
+from stepwell.machine.history import PayloadSink
+
+_FORM = 1
+
+
+def encode_frame(frame: Frame, sink: PayloadSink) -> bytes:
+    """The record of a frame; its large texts go to the sink."""
+    keep = sink.keep
+    return orjson.dumps(
+        (
+            _FORM,
+            frame.state,
+            frame.doing,
+            keep(frame.input.text),
+            frame.last_id,
+            frame.entered_id,
+            frame.entered_at,
+            frame.retries,
+            frame.retry_count,
+            frame.token,
+            frame.scheduled_id,
+            frame.heartbeat_ms,
+            frame.claimed,
+            frame.total,
+            frame.started,
+            frame.ended,
+            frame.limit,
+            None if frame.item is None else keep(frame.item.text),
+            None if frame.output is None else keep(frame.output.text),
+            frame.index,
+            keep(dumps(dict(frame.variables))) if frame.variables else None,
+        )
+    )
+
+
+def frame_references(record: bytes) -> list[bytes]:
+    """The hashes of the large texts that a frame's record refers to."""
+    row = orjson.loads(record)
+    return [bytes.fromhex(row[i][0]) for i in (3, 17, 18, 20) if isinstance(row[i], list)]
+
+
+def decode_frames(program: Program, records: Mapping[str, bytes], text_of: Callable[[bytes], str]) -> dict[str, Frame]:
+    """All frames of an execution. `program` is the machine's; the branches' are found through their parents."""
+    frames: dict[str, Frame] = {}
+    for path in sorted(records, key=lambda path: path.count("/")):
+        frames[path] = _decode(path, _program_of(program, frames, path), records[path], text_of)
+    return frames
+
+
+def _program_of(root: Program, frames: Mapping[str, Frame], path: str) -> Program:
+    if path == "":
+        return root
+    parent = frames[parent_path(path)]
+    state = parent.program.states[parent.state]
+    if isinstance(state, Map):
+        return state.processor
+    assert isinstance(state, Parallel)
+    return state.branches[int(path.rsplit(".", 1)[1][:-1])]
+
+
+def _decode(path: str, program: Program, record: bytes, text_of: Callable[[bytes], str]) -> Frame:
+    row = orjson.loads(record)
+    if row[0] != _FORM:
+        raise ValueError(f"a frame's record has form {row[0]}; this version reads form {_FORM}")
+
+    def text(value: object) -> str:
+        return text_of(bytes.fromhex(value[0])) if isinstance(value, list) else cast(str, value)
+
+    def datum(value: object) -> Datum | None:
+        return None if value is None else Datum.of_text(text(value))
+
+    variables = datum(row[20])
+    return Frame(
+        path=path,
+        program=program,
+        state=row[1],
+        doing=cast(Doing, row[2]),
+        input=Datum.of_text(text(row[3])),
+        last_id=row[4],
+        entered_id=row[5],
+        entered_at=row[6],
+        retries=tuple(row[7]),
+        retry_count=row[8],
+        token=row[9],
+        scheduled_id=row[10],
+        heartbeat_ms=row[11],
+        claimed=row[12],
+        total=row[13],
+        started=row[14],
+        ended=row[15],
+        limit=row[16],
+        item=datum(row[17]),
+        output=datum(row[18]),
+        index=row[19],
+        variables=cast("dict[str, object]", variables.value) if variables else {},  # type: ignore[arg-type]
+    )
+
+
+def encode_calls(calls: Mapping[str, int]) -> bytes:
+    """The execution's own data: how often each Task state was called (empty where nothing is counted)."""
+    return orjson.dumps(calls) if calls else b""
+
+
+def decode_calls(data: bytes) -> dict[str, int]:
+    return cast("dict[str, int]", orjson.loads(data)) if data else {}

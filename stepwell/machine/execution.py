@@ -1,0 +1,107 @@
+"""Where an execution stands: a header and a tree of frames.
+
+Rules that must stay true here:
+- A frame is a branch of the execution that is on its way: the root, a branch of a Parallel, an iteration of a Map.
+- The path of a frame names its place: "" is the root; a child's path is its parent's, then the id of the event that
+  entered the parent's state, a dot, the child's index and a slash ("5.0/", "5.0/17.3/"). All paths that begin with a
+  frame's path are below it.
+- `advance` never changes a frame of an execution: it works on clones, and the engine puts them in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from stepwell.language.model import Program
+from stepwell.language.values import Json
+from stepwell.machine.datum import Datum
+
+Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+
+# What a frame is doing: about to enter its state; waiting for a timer of Wait or Retry; waiting for a task's outcome;
+# waiting for its children; done, its output kept for its parent.
+Doing: TypeAlias = Literal["ready", "wait", "retry", "task", "children", "done"]
+
+
+@dataclass(slots=True)
+class Frame:
+    """One branch. `state` is the state it is in, or is about to enter; `input` is that state's raw input.
+
+    `last_id` is the event that the branch's next event hangs from. `retries` counts the retries of each retrier of the
+    state, `retry_count` all of them. `token` and `scheduled_id` belong to the open task. `total`, `started`, `ended`
+    count the children of a Map or Parallel; `limit` is how many may run at once. `index` is this frame's place among
+    its siblings and `item` the value of its Map item.
+    """
+
+    path: str
+    program: Program
+    state: str
+    input: Datum
+    last_id: int
+    doing: Doing = "ready"
+    entered_id: int = 0
+    entered_at: int = 0
+    retries: tuple[int, ...] = ()
+    retry_count: int = 0
+    token: str = ""
+    scheduled_id: int = 0
+    heartbeat_ms: int = 0
+    claimed: bool = False
+    total: int = 0
+    started: int = 0
+    ended: int = 0
+    limit: int = 0
+    index: int = 0
+    item: Datum | None = None
+    output: Datum | None = None
+    variables: Mapping[str, Json] = field(default_factory=dict)
+
+    def clone(self) -> Frame:
+        new = object.__new__(Frame)
+        for name in Frame.__slots__:
+            setattr(new, name, getattr(self, name))
+        return new
+
+    def child_path(self, index: int) -> str:
+        return f"{self.path}{self.entered_id}.{index}/"
+
+    @property
+    def children_prefix(self) -> str:
+        """What the paths of all children of the present state begin with."""
+        return f"{self.path}{self.entered_id}."
+
+
+def parent_path(path: str) -> str:
+    """The path of the parent of a frame that is not the root."""
+    return path[: path.rfind("/", 0, -1) + 1]
+
+
+@dataclass(slots=True)
+class Execution:
+    """One execution as a turn sees it. Times are milliseconds since 1970.
+
+    `calls` counts the calls of each Task state; it is kept only where a test case of the mocks was named. `absent`
+    holds the ARNs of the activities in the program that do not exist.
+    """
+
+    key: int
+    arn: str
+    name: str
+    machine_arn: str
+    machine_name: str
+    role_arn: str
+    start_date: int
+    input: Datum
+    status: Status = "RUNNING"
+    last_event_id: int = 0
+    redrive_count: int = 0
+    test_case: str | None = None
+    calls: dict[str, int] = field(default_factory=dict)
+    frames: dict[str, Frame] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+
+    @property
+    def region(self) -> str:
+        return self.arn.split(":", 4)[3]

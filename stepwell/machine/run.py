@@ -1,0 +1,241 @@
+"""A turn while it is computed: what the state types write to.
+
+Rules that must stay true here:
+- The execution that the turn starts from is read, never written: frames are cloned when they are first touched.
+- Every event gets its id here, and hangs from the event that its branch came from.
+- What is born and removed within the turn leaves no trace in it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from stepwell.language.model import Program, State, Task
+from stepwell.language.scope import Scope
+from stepwell.language.timestamp import format_timestamp
+from stepwell.language.values import Json
+from stepwell.machine.datum import Datum
+from stepwell.machine.entropy import Entropy
+from stepwell.machine.execution import Execution, Frame, Status, parent_path
+from stepwell.machine.failure import Failure
+from stepwell.machine.history import Event
+from stepwell.machine.turn import TaskEffect, Turn
+
+MAX_TRANSITIONS = 1_000  # a turn
+MAX_EVENT_BYTES = 1 << 20  # a turn
+MAX_EVENTS = 25_000  # an execution (AWS's quota); the last one tells that the limit is reached
+MAX_BYTES = 262_144  # an input, an output, a result (AWS's quota), in UTF-8
+
+
+def exceeds_limit(text: str) -> bool:
+    """Whether a text is larger than AWS lets a payload be."""
+    return len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode("utf-8", "replace")) > MAX_BYTES)
+
+
+class HistoryFull(Exception):
+    """The next event would be one too many."""
+
+
+class Run:
+    """`queue` holds the frames that are about to enter a state, in the order in which they take turns; `joins` the
+    frames that have come to their end and that their parents have not looked at yet."""
+
+    def __init__(self, program: Program, execution: Execution, now: int, entropy: Entropy) -> None:
+        self.program = program
+        self.execution = execution
+        self.now = now
+        self.entropy = entropy
+        self.queue: deque[Frame] = deque()
+        self.joins: deque[Frame] = deque()
+        self.transitions = 0
+        self._event_bytes = 0
+        self._events: list[Event] = []
+        self._last_event_id = execution.last_event_id
+        self._frames: dict[str, Frame] = {}
+        self._frames_removed: list[str] = []
+        self._timers: dict[str, int] = {}
+        self._timers_removed: list[str] = []
+        self._timers_removed_below: list[str] = []
+        self._effects: dict[int, TaskEffect] = {}
+        self._effects_removed: list[int] = []
+        self._effects_removed_below: list[str] = []
+        self._calls = execution.calls
+        self._status: Status = execution.status
+        self._output: Datum | None = None
+        self._failure: Failure | None = None
+
+    # -- events
+
+    def event(self, frame: Frame, type: str, details: Mapping[str, Json]) -> int:
+        """Write an event of a branch; the branch's next event hangs from it. The event's id."""
+        frame.last_id = self.note(frame.last_id, type, details)
+        return frame.last_id
+
+    def note(self, previous_id: int, type: str, details: Mapping[str, Json]) -> int:
+        """Write an event from which nothing else hangs. Raises HistoryFull."""
+        event_id = self._last_event_id + 1
+        if event_id >= MAX_EVENTS and not type.startswith("Execution"):
+            raise HistoryFull
+        self._last_event_id = event_id
+        self._events.append(Event(event_id, previous_id, type, self.now, details))
+        for value in details.values():
+            if isinstance(value, str):
+                self._event_bytes += len(value)
+        return event_id
+
+    @property
+    def spent(self) -> bool:
+        """Whether the turn's budget is used up."""
+        return self.transitions >= MAX_TRANSITIONS or self._event_bytes >= MAX_EVENT_BYTES
+
+    # -- frames
+
+    def frame(self, path: str) -> Frame | None:
+        """The frame, ready to be changed."""
+        frame = self._frames.get(path)
+        if frame is None:
+            stored = self.execution.frames.get(path)
+            if stored is None or any(path.startswith(prefix) for prefix in self._frames_removed):
+                return None
+            frame = self._frames[path] = stored.clone()
+        return frame
+
+    def parent(self, frame: Frame) -> Frame:
+        parent = self.frame(parent_path(frame.path))
+        assert parent is not None
+        return parent
+
+    def peek(self, path: str) -> Frame | None:
+        """The frame, to be read only."""
+        return self._frames.get(path) or self.execution.frames.get(path)
+
+    def add_frame(self, frame: Frame) -> None:
+        self._frames[frame.path] = frame
+        self.queue.append(frame)
+
+    def remove_below(self, prefix: str) -> None:
+        """Remove the frames whose path begins with `prefix`, with their timers and effects."""
+        for path in [path for path in self._frames if path.startswith(prefix)]:
+            del self._frames[path]
+        for name in [name for name in self._timers if name.startswith(prefix)]:
+            del self._timers[name]
+        for effect in [effect for effect in self._effects.values() if effect.path.startswith(prefix)]:
+            del self._effects[effect.id]
+        if any(path.startswith(prefix) for path in self.execution.frames):
+            self._frames_removed.append(prefix)
+            self._timers_removed_below.append(prefix)
+            self._effects_removed_below.append(prefix)
+        if self.queue:
+            self.queue = deque(frame for frame in self.queue if not frame.path.startswith(prefix))
+        if self.joins:
+            self.joins = deque(frame for frame in self.joins if not frame.path.startswith(prefix))
+
+    # -- timers and effects
+
+    def set_timer(self, frame: Frame, kind: str, due: int) -> None:
+        self._timers[f"{frame.path}|{kind}"] = due
+
+    def clear_timer(self, frame: Frame, kind: str) -> None:
+        name = f"{frame.path}|{kind}"
+        if self._timers.pop(name, None) is None:
+            self._timers_removed.append(name)
+
+    def add_effect(self, effect: TaskEffect) -> None:
+        self._effects[effect.id] = effect
+
+    def remove_effect(self, effect_id: int) -> None:
+        if self._effects.pop(effect_id, None) is None:
+            self._effects_removed.append(effect_id)
+
+    def count_call(self, state_name: str) -> int:
+        """Which call of this state it is, from 0; counted only where a test case of the mocks is on."""
+        if self.execution.test_case is None:
+            return 0
+        call = self._calls.get(state_name, 0)
+        self._calls = {**self._calls, state_name: call + 1}
+        return call
+
+    # -- what expressions see
+
+    def scope(self, frame: Frame, state: State, item: tuple[int, Json] | None = None) -> Scope:
+        """The scope of a state with its raw input as `$`. `item` is the Map item that ItemSelector works on."""
+        return Scope(frame.input.value, lambda: self._context(frame, state, item), self.entropy, frame.variables)
+
+    def _context(self, frame: Frame, state: State, item: tuple[int, Json] | None) -> Json:
+        """The context object (AWS documentation, "Accessing execution data from the Context object")."""
+        execution = self.execution
+        in_state: dict[str, Json] = {"Name": state.name, "EnteredTime": format_timestamp(frame.entered_at)}
+        if isinstance(state, Task):
+            in_state["RetryCount"] = frame.retry_count
+        context: dict[str, Json] = {
+            "Execution": {
+                "Id": execution.arn,
+                "Input": execution.input.value,
+                "StartTime": format_timestamp(execution.start_date),
+                "Name": execution.name,
+                "RoleArn": execution.role_arn,
+                "RedriveCount": execution.redrive_count,
+            },
+            "StateMachine": {"Id": execution.machine_arn, "Name": execution.machine_name},
+            "State": in_state,
+        }
+        if item is None:
+            item = self._item(frame)
+        if item is not None:
+            context["Map"] = {"Item": {"Index": item[0], "Value": item[1]}}
+        if isinstance(state, Task) and state.resource.pattern == "waitForTaskToken":
+            context["Task"] = {"Token": frame.token}
+        return context
+
+    def _item(self, frame: Frame) -> tuple[int, Json] | None:
+        """The item of the innermost Map around a frame."""
+        inner: Frame | None = frame
+        while inner is not None and inner.item is None:
+            inner = self.peek(parent_path(inner.path)) if inner.path else None
+        return None if inner is None or inner.item is None else (inner.index, inner.item.value)
+
+    # -- the end
+
+    @property
+    def ended(self) -> bool:
+        return self._status != "RUNNING"
+
+    def end(self, status: Status, *, output: Datum | None = None, failure: Failure | None = None) -> None:
+        """The execution has ended: nothing of it waits any more. Frames stay where a redrive may need them."""
+        self._status = status
+        self._output = output
+        self._failure = failure
+        self.queue.clear()
+        self.joins.clear()
+        self._timers.clear()
+        self._effects.clear()
+        if status == "SUCCEEDED":
+            self._frames.clear()
+        if self.execution.frames:
+            self._timers_removed_below = [""]
+            self._effects_removed_below = [""]
+            if status == "SUCCEEDED":
+                self._frames_removed = [""]
+
+    def finish(self) -> Turn:
+        failure = self._failure
+        return Turn(
+            events=self._events,
+            status=self._status,
+            last_event_id=self._last_event_id,
+            frames=self._frames,
+            frames_removed=self._frames_removed,
+            timers=self._timers,
+            timers_removed=self._timers_removed,
+            timers_removed_below=self._timers_removed_below,
+            effects=tuple(self._effects.values()),
+            effects_removed=self._effects_removed,
+            effects_removed_below=self._effects_removed_below,
+            calls=self._calls,
+            output=self._output,
+            error=failure.error if failure else None,
+            cause=failure.cause if failure else None,
+            stop_date=self.now if self.ended else None,
+            more=bool(self.queue),
+        )

@@ -1,0 +1,26 @@
+"""Choice: the first rule that matches names the next state."""
+
+from __future__ import annotations
+
+from stepwell.language.errors import QueryError
+from stepwell.language.model import Choice
+from stepwell.machine.execution import Frame
+from stepwell.machine.run import Run
+from stepwell.machine.transition import exit_state
+
+
+def perform(run: Run, frame: Frame, state: Choice) -> None:
+    scope = run.scope(frame, state)
+    raw = scope.input
+    effective = state.flow.enter(scope)
+    inner = scope if effective is raw else scope.on(effective)
+    next_state = state.default
+    for branch in state.branches:
+        if branch.rule.matches(inner):
+            next_state = branch.next
+            break
+    if next_state is None:
+        cause = "Failed to transition out of the state. The state does not point to a next state."
+        raise QueryError(cause, "States.NoChoiceMatched")
+    output = state.flow.output(raw, effective, inner)
+    exit_state(run, frame, state, frame.input.with_value(output), next_state)

@@ -1,0 +1,93 @@
+"""Map: one child frame an item, so many of them at once as the state allows.
+
+Rules that must stay true here:
+- The items are not copied: a child's input is found again from the Map's own input when the child starts.
+- A Map that runs inline never has more than 40 iterations under way (AWS documentation, "Map state, Inline mode").
+"""
+
+from __future__ import annotations
+
+from stepwell.language.model import Map
+from stepwell.language.values import Json
+from stepwell.machine.datum import Datum
+from stepwell.machine.execution import Frame
+from stepwell.machine.run import Run
+from stepwell.machine.states.parallel import outputs
+from stepwell.machine.transition import exit_state
+
+INLINE_LIMIT = 40
+
+
+def perform(run: Run, frame: Frame, state: Map) -> None:
+    scope = run.scope(frame, state)
+    inner = scope.on(state.flow.enter(scope))
+    items = state.items.evaluate(inner)
+    assert isinstance(items, list)  # the language answers with a list, or raises QueryError
+    limit = 0 if state.max_concurrency is None else state.max_concurrency.evaluate(inner)
+    assert isinstance(limit, int)
+    run.event(frame, "MapStateStarted", {"length": len(items)})
+    frame.doing = "children"
+    frame.total = len(items)
+    frame.started = frame.ended = 0
+    frame.limit = min(limit, INLINE_LIMIT) if limit > 0 else INLINE_LIMIT
+    if not items:
+        run.note(frame.last_id, "MapStateSucceeded", {})
+        _complete(run, frame, state)
+        return
+    for _ in range(min(frame.limit, frame.total)):
+        _start_iteration(run, frame, state, frame.last_id)
+
+
+def _start_iteration(run: Run, frame: Frame, state: Map, previous_id: int) -> None:
+    index = frame.started
+    item, input = _item(run, frame, state, index)
+    frame.started += 1
+    run.add_frame(
+        Frame(
+            path=frame.child_path(index),
+            program=state.processor,
+            state=state.processor.start_at,
+            input=input,
+            last_id=run.note(previous_id, "MapIterationStarted", {"index": index, "name": state.name}),
+            index=index,
+            item=item,
+            variables=frame.variables,
+        )
+    )
+
+
+def _item(run: Run, frame: Frame, state: Map, index: int) -> tuple[Datum, Datum]:
+    """An item and the input of its iteration."""
+    scope = run.scope(frame, state)
+    effective = state.flow.enter(scope)
+    items = state.items.evaluate(scope.on(effective))
+    assert isinstance(items, list)
+    value: Json = items[index]
+    item = Datum.of_value(value)
+    if state.item_selector is None:
+        return item, item
+    selected = state.item_selector.evaluate(run.scope(frame, state, (index, value)).on(effective))
+    return item, item.with_value(selected)
+
+
+def join(run: Run, frame: Frame, state: Map, child: Frame) -> None:
+    """An iteration has come to its end: start the next, or gather all outputs."""
+    frame.ended += 1
+    succeeded_id = run.note(child.last_id, "MapIterationSucceeded", {"index": child.index, "name": state.name})
+    child.item = None
+    if frame.started < frame.total:
+        _start_iteration(run, frame, state, child.last_id)
+    elif frame.ended == frame.total:
+        frame.last_id = succeeded_id
+        run.note(frame.last_id, "MapStateSucceeded", {})
+        _complete(run, frame, state)
+
+
+def _complete(run: Run, frame: Frame, state: Map) -> None:
+    results = Datum.of_value([output.value for output in outputs(run, frame)])
+    run.remove_below(frame.children_prefix)
+    scope = run.scope(frame, state)
+    effective = state.flow.enter(scope)
+    output = state.flow.output(scope.input, results.value, scope.on(effective))
+    datum = results if output is results.value else frame.input.with_value(output)
+    exit_state(run, frame, state, datum, state.next)

@@ -1,0 +1,19 @@
+"""Pass: hands its input, or a fixed result, on to its output."""
+
+from __future__ import annotations
+
+from stepwell.language.model import Pass
+from stepwell.machine.execution import Frame
+from stepwell.machine.run import Run
+from stepwell.machine.transition import exit_state
+
+
+def perform(run: Run, frame: Frame, state: Pass) -> None:
+    scope = run.scope(frame, state)
+    raw = scope.input
+    effective = state.flow.enter(scope)
+    inner = scope if effective is raw else scope.on(effective)
+    arguments = state.flow.arguments(inner)
+    result = state.result if state.has_result else arguments
+    output = state.flow.output(raw, result, inner)
+    exit_state(run, frame, state, frame.input.with_value(output), state.next)

@@ -1,0 +1,15 @@
+"""Succeed: ends its branch with its output."""
+
+from __future__ import annotations
+
+from stepwell.language.model import Succeed
+from stepwell.machine.execution import Frame
+from stepwell.machine.run import Run
+from stepwell.machine.transition import exit_state
+
+
+def perform(run: Run, frame: Frame, state: Succeed) -> None:
+    scope = run.scope(frame, state)
+    effective = state.flow.enter(scope)
+    output = state.flow.output(scope.input, effective, scope.on(effective))
+    exit_state(run, frame, state, frame.input.with_value(output), None)

@@ -1,0 +1,27 @@
+"""Wait: sets a timer and goes on when it fires."""
+
+from __future__ import annotations
+
+from stepwell.language.model import Wait
+from stepwell.machine.execution import Frame
+from stepwell.machine.run import Run
+from stepwell.machine.transition import exit_state
+
+
+def perform(run: Run, frame: Frame, state: Wait) -> None:
+    scope = run.scope(frame, state)
+    effective = state.flow.enter(scope)
+    due = state.duration.until(scope.on(effective), run.now)
+    if due <= run.now:
+        wake(run, frame, state)
+        return
+    frame.doing = "wait"
+    run.set_timer(frame, "wait", due)
+
+
+def wake(run: Run, frame: Frame, state: Wait) -> None:
+    """The wait is over."""
+    scope = run.scope(frame, state)
+    effective = state.flow.enter(scope)
+    output = state.flow.output(scope.input, effective, scope.on(effective))
+    exit_state(run, frame, state, frame.input.with_value(output), state.next)

@@ -1,0 +1,105 @@
+"""What can happen to an execution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The execution begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The last turn's budget was spent: go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A timer is due. `name` is the path of its frame, a bar and its kind."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSucceeded:
+    """`output` is the JSON text of the result."""
+
+    path: str
+    token: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    path: str
+    token: str
+    error: str | None
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTimedOut:
+    """The task ran over a limit that whoever carried it out has kept."""
+
+    path: str
+    token: str
+    error: str
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSubmitted:
+    """The call of a `.waitForTaskToken` or `.sync` task was taken; its end comes later."""
+
+    path: str
+    token: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSubmitFailed:
+    path: str
+    token: str
+    error: str | None
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityClaimed:
+    """A worker has taken the task of an activity."""
+
+    path: str
+    token: str
+    worker_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    path: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """StopExecution."""
+
+    error: str | None
+    cause: str | None
+
+
+Stimulus: TypeAlias = (
+    Start
+    | Continue
+    | TimerFired
+    | TaskSucceeded
+    | TaskFailed
+    | TaskTimedOut
+    | TaskSubmitted
+    | TaskSubmitFailed
+    | ActivityClaimed
+    | Heartbeat
+    | Stop
+)

@@ -1,0 +1,162 @@
+"""How a branch leaves a state: by its output, by a retry, by a catcher, or by failing.
+
+Everything that moves a branch on, ends it, or ends its execution lives here.
+
+Rules that must stay true here:
+- A retrier is tried before a catcher; one that is exhausted gives way to the catchers (ASL specification, "Errors").
+- `…StateSucceeded` is a note: the exit hangs from what came before it. `…StateFailed` is not: the next event hangs
+  from it.
+- When a branch fails, its siblings end with it, and every state that had not exited is told as aborted, all of it
+  hanging from the event that failed.
+"""
+
+from __future__ import annotations
+
+from stepwell.language.errors import QueryError
+from stepwell.language.model import Map, Parallel, Retrier, State, Task
+from stepwell.language.values import Json
+from stepwell.machine.datum import EMPTY, Datum
+from stepwell.machine.execution import Frame
+from stepwell.machine.failure import Failure, StateFailed, of_query, too_large
+from stepwell.machine.run import Run, exceeds_limit
+
+_ABORTABLE = ("Task", "Wait", "Map", "Parallel")
+HISTORY_FULL = Failure("States.Runtime", "The execution reached the maximum number of history events (25000).")
+
+
+def exit_state(run: Run, frame: Frame, state: State, output: Datum, next: str | None) -> None:
+    """Leave a state with its output. Raises StateFailed where the output is too large."""
+    text = output.text
+    if exceeds_limit(text):
+        raise StateFailed(too_large(state.name, terminal=True))
+    run.event(frame, f"{type(state).__name__}StateExited", {"name": state.name, "output": text})
+    if next is None:
+        end_branch(run, frame, output)
+        return
+    frame.state = next
+    frame.input = output
+    frame.doing = "ready"
+    run.queue.append(frame)
+
+
+def end_branch(run: Run, frame: Frame, output: Datum) -> None:
+    """A branch has come to its end."""
+    if frame.path == "":
+        run.event(frame, "ExecutionSucceeded", {"output": output.text})
+        run.end("SUCCEEDED", output=output)
+        return
+    frame.doing = "done"
+    frame.output = output
+    frame.input = EMPTY
+    run.joins.append(frame)
+
+
+def fail_state(run: Run, frame: Frame, state: State, failure: Failure) -> None:
+    """A state has failed: retry it, let a catcher take over, or fail the branch."""
+    if frame.doing == "children":
+        _end_children(run, frame, state, frame.last_id)
+    if isinstance(state, Task | Parallel | Map):
+        if _retry(run, frame, state.retry, failure):
+            return
+        if isinstance(state, Parallel | Map):
+            run.event(frame, f"{type(state).__name__}StateFailed", {})
+        for catcher in state.catch:
+            if failure.matches(catcher.error_equals):
+                scope = run.scope(frame, state)
+                try:
+                    output = catcher.flow.output(frame.input.value, failure.error_output(), scope)
+                    exit_state(run, frame, state, frame.input.with_value(output), catcher.next)
+                except QueryError as error:
+                    failure = of_query(error, state.name, frame.entered_id)
+                    break
+                except StateFailed as error:
+                    failure = error.failure
+                    break
+                return
+    fail_branch(run, frame, failure)
+
+
+def _retry(run: Run, frame: Frame, retriers: tuple[Retrier, ...], failure: Failure) -> bool:
+    """Whether a retrier has taken the failure."""
+    for index, retrier in enumerate(retriers):
+        if not failure.matches(retrier.error_equals):
+            continue
+        retries = frame.retries or (0,) * len(retriers)
+        attempt = retries[index]
+        if attempt >= retrier.max_attempts:
+            return False
+        frame.retries = (*retries[:index], attempt + 1, *retries[index + 1 :])
+        frame.retry_count += 1
+        frame.doing = "retry"
+        run.set_timer(frame, "retry", run.now + _delay(run, retrier, attempt))
+        return True
+    return False
+
+
+def _delay(run: Run, retrier: Retrier, attempt: int) -> int:
+    """Milliseconds until the next attempt: interval x rate^attempt, capped, then jittered."""
+    cap = retrier.max_delay_seconds or 99_999_999
+    seconds: float = cap
+    if attempt * max(retrier.backoff_rate - 1.0, 0.0) < 1_000:  # beyond, the power leaves the range of a float
+        seconds = min(cap, retrier.interval_seconds * retrier.backoff_rate**attempt)
+    if retrier.full_jitter:
+        seconds *= run.entropy.uniform()
+    return round(seconds * 1000)
+
+
+def fail_branch(run: Run, frame: Frame, failure: Failure) -> None:
+    """A branch has failed, and so has the state around it, up to the execution."""
+    if frame.path == "":
+        run.event(frame, "ExecutionFailed", _error_details(failure))
+        run.end("FAILED", failure=failure)
+        return
+    parent = run.parent(frame)
+    state = parent.program.states[parent.state]
+    failed_id = frame.last_id
+    if isinstance(state, Map):
+        run.note(failed_id, "MapIterationFailed", {"index": frame.index, "name": state.name})
+    if not isinstance(frame.program.states[frame.state], Map | Parallel):
+        _abort_state(run, frame, failed_id)
+    frame.doing = "done"
+    _end_children(run, parent, state, failed_id)
+    parent.last_id = failed_id
+    fail_state(run, parent, state, failure)
+
+
+def _end_children(run: Run, frame: Frame, state: State, failed_id: int) -> None:
+    """Abort the children that are still on their way, and remove them all."""
+    for index in range(frame.started):
+        child = run.peek(frame.child_path(index))
+        if child is not None and child.doing != "done":
+            _abort_branch(run, child, state, failed_id)
+    run.remove_below(frame.children_prefix)
+    frame.started = frame.ended = 0
+    frame.doing = "ready"
+
+
+def _abort_branch(run: Run, frame: Frame, around: State, failed_id: int) -> None:
+    if isinstance(around, Map):
+        run.note(failed_id, "MapIterationAborted", {"index": frame.index, "name": around.name})
+    if frame.doing == "children":
+        state = frame.program.states[frame.state]
+        for index in range(frame.started):
+            child = run.peek(frame.child_path(index))
+            if child is not None and child.doing != "done":
+                _abort_branch(run, child, state, failed_id)
+    if frame.doing != "ready":
+        _abort_state(run, frame, failed_id)
+
+
+def _abort_state(run: Run, frame: Frame, failed_id: int) -> None:
+    kind = type(frame.program.states[frame.state]).__name__
+    if kind in _ABORTABLE:
+        run.note(failed_id, f"{kind}StateAborted", {})
+
+
+def _error_details(failure: Failure) -> dict[str, Json]:
+    details: dict[str, Json] = {}
+    if failure.error is not None:
+        details["error"] = failure.error
+    if failure.cause is not None:
+        details["cause"] = failure.cause
+    return details

@@ -1,0 +1,54 @@
+"""What one call of `advance` answers: everything that the turn changes.
+
+Rules that must stay true here:
+- A turn is complete: committing it and nothing else carries the execution from one stand to the next.
+- A turn does nothing by itself. Its effects are wishes, carried out after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stepwell.language.model import Resource
+from stepwell.machine.datum import Datum
+from stepwell.machine.execution import Frame, Status
+from stepwell.machine.history import Event
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEffect:
+    """A task is to be carried out. `id` is the id of the event that scheduled it."""
+
+    id: int
+    path: str
+    resource: Resource
+    input: str
+    token: str
+    state_name: str
+    deadline: int | None
+    call: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """`timers` maps names (`path|kind`) to due times. Removals come before additions. `more` says that the budget was
+    spent: the engine goes on with a Continue. `stop_date` is set once the execution has ended."""
+
+    events: Sequence[Event]
+    status: Status
+    last_event_id: int
+    frames: Mapping[str, Frame]
+    frames_removed: Sequence[str]
+    timers: Mapping[str, int]
+    timers_removed: Sequence[str]
+    timers_removed_below: Sequence[str]
+    effects: Sequence[TaskEffect]
+    effects_removed: Sequence[int]
+    effects_removed_below: Sequence[str]
+    calls: Mapping[str, int]
+    output: Datum | None = None
+    error: str | None = None
+    cause: str | None = None
+    stop_date: int | None = None
+    more: bool = False
