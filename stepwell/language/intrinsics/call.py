@@ -1,0 +1,93 @@
+"""A call of an intrinsic function, ready to run.
+
+Rules that must stay true here:
+- A function gets plain values and gives a plain value or raises `Failure`; it never sees paths or the history.
+- The cause of every failure quotes the whole call as it stands in the definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from stepwell.language.errors import QueryError
+from stepwell.language.jsonpath import MISSING, Path
+from stepwell.language.scope import Randomness, Scope
+from stepwell.language.values import Json, dumps
+
+Body: TypeAlias = Callable[["list[Json]", Randomness], Json]
+
+
+class Failure(Exception):
+    """A function cannot work on its arguments; the text says why."""
+
+
+class Value:
+    """A literal argument."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Json) -> None:
+        self.value = value
+
+    def evaluate(self, scope: Scope) -> Json:  # noqa: ARG002
+        """The literal."""
+        return self.value
+
+
+class Reference:
+    """A path as an argument."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def evaluate(self, scope: Scope) -> Json:
+        """What the path leads to. Raises QueryError, not yet framed."""
+        value = self.path.find(scope)
+        if value is MISSING:
+            raise QueryError(
+                f"The JsonPath argument for the field '{self.path.text}' could not be found in the input "
+                f"'{dumps(scope.input)}'"
+            )
+        return value
+
+
+class Call:
+    """A function with its arguments. Inner calls are arguments too."""
+
+    __slots__ = ("_arguments", "_body")
+
+    def __init__(self, body: Body, arguments: tuple[Value | Reference | Call, ...]) -> None:
+        self._body = body
+        self._arguments = arguments
+
+    def evaluate(self, scope: Scope) -> Json:
+        """The result. Raises Failure, or QueryError where a path leads nowhere."""
+        return self._body([argument.evaluate(scope) for argument in self._arguments], scope.randomness)
+
+
+Argument: TypeAlias = Value | Reference | Call
+
+
+class Intrinsic:
+    """The outermost call: the expression that a definition holds. `text` is its source."""
+
+    __slots__ = ("_call", "text")
+
+    def __init__(self, text: str, call: Call) -> None:
+        self.text = text
+        self._call = call
+
+    def evaluate(self, scope: Scope) -> Json:
+        """The result. Raises QueryError: States.IntrinsicFailure, or States.Runtime where a path leads nowhere."""
+        try:
+            return self._call.evaluate(scope)
+        except QueryError as error:
+            raise QueryError(self._framed(error.cause), error.error) from None
+        except Failure as failure:
+            raise QueryError(self._framed(str(failure)), "States.IntrinsicFailure") from None
+
+    def _framed(self, reason: str) -> str:
+        return f"The function '{self.text}' had the following error: {reason}"

@@ -1,0 +1,97 @@
+"""What a JSONPath state reads and writes: InputPath, Parameters, ResultSelector, ResultPath, OutputPath.
+
+Rules that must stay true here:
+- The order is fixed: InputPath, Parameters, the state's work, ResultSelector, ResultPath, OutputPath.
+- A field that is absent, or says `$`, costs nothing and hands on the very object that came in.
+- InputPath and OutputPath of null give `{}`; ResultPath of null discards the result.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final, Literal, TypeAlias
+
+from stepwell.language.jsonpath import Path
+from stepwell.language.model import Expression
+from stepwell.language.reference_path import ReferencePath
+from stepwell.language.scope import Scope
+from stepwell.language.values import Json
+
+
+class Absent(enum.Enum):
+    """A field that the definition does not give, as against one that says null."""
+
+    ABSENT = enum.auto()
+
+
+ABSENT: Final = Absent.ABSENT
+_NotGiven: TypeAlias = Literal[Absent.ABSENT]
+
+
+class JsonPathFlow:
+    """The data flow of one state. See `DataFlow`."""
+
+    __slots__ = ("_input_path", "_output_path", "_parameters", "_result_path", "_result_selector")
+
+    def __init__(
+        self,
+        *,
+        input_path: Path | _NotGiven | None = ABSENT,
+        parameters: Expression | None = None,
+        result_selector: Expression | None = None,
+        result_path: ReferencePath | _NotGiven | None = ABSENT,
+        output_path: Path | _NotGiven | None = ABSENT,
+    ) -> None:
+        """None stands for the field's null; for `parameters` and `result_selector`, for a field that is not given."""
+        self._input_path = _unless_whole(input_path)
+        self._parameters = parameters
+        self._result_selector = result_selector
+        self._result_path = ABSENT if isinstance(result_path, ReferencePath) and result_path.is_root else result_path
+        self._output_path = _unless_whole(output_path)
+
+    def enter(self, scope: Scope) -> Json:
+        """The input after InputPath."""
+        path = self._input_path
+        if path is ABSENT:
+            return scope.input
+        return {} if path is None else path.evaluate(scope)
+
+    def arguments(self, scope: Scope) -> Json:
+        """The input after Parameters."""
+        return scope.input if self._parameters is None else self._parameters.evaluate(scope)
+
+    def output(self, raw: Json, result: Json, scope: Scope) -> Json:
+        """The output, after ResultSelector, ResultPath and OutputPath."""
+        if self._result_selector is not None:
+            result = self._result_selector.evaluate(scope.on(result))
+        place = self._result_path
+        if place is None:
+            result = raw
+        elif place is not ABSENT:
+            result = place.put(raw, result)
+        path = self._output_path
+        if path is ABSENT:
+            return result
+        return {} if path is None else path.evaluate(scope.on(result))
+
+
+class JsonPathCatch:
+    """The data flow of one catcher: its ResultPath only. See `CatchFlow`."""
+
+    __slots__ = ("_result_path",)
+
+    def __init__(self, result_path: ReferencePath | _NotGiven | None = ABSENT) -> None:
+        """None stands for a ResultPath of null."""
+        self._result_path = result_path
+
+    def output(self, raw: Json, error_output: Json, scope: Scope) -> Json:  # noqa: ARG002
+        """The raw input with the error put in, the error alone, or the raw input alone."""
+        place = self._result_path
+        if place is None:
+            return raw
+        return error_output if place is ABSENT else place.put(raw, error_output)
+
+
+def _unless_whole(path: Path | _NotGiven | None) -> Path | _NotGiven | None:
+    """ABSENT for `$`, which changes nothing."""
+    return ABSENT if isinstance(path, Path) and path.text == "$" else path

@@ -1,0 +1,49 @@
+"""One evaluation of a JSONPath: its root document, its allowance, and the mark of what is not there.
+
+Rules that must stay true here:
+- MISSING is no JSON value; it never reaches a document.
+- A walk is used for one evaluation and thrown away.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias
+
+from stepwell.language.errors import QueryError
+from stepwell.language.jsonpath_steps import Query
+from stepwell.language.values import Json
+
+# Values that one evaluation may look at. A document of 256 KiB holds some 130,000 at most.
+ALLOWANCE = 1_000_000
+
+
+class Missing(enum.Enum):
+    """The type of MISSING, so that a type checker can tell it from values."""
+
+    MISSING = enum.auto()
+
+
+MISSING: Final = Missing.MISSING
+Found: TypeAlias = "Json | Literal[Missing.MISSING]"
+
+
+class Walk:
+    """`root` is what `$` stands for inside filters."""
+
+    __slots__ = ("_left", "root")
+
+    def __init__(self, root: Json) -> None:
+        self.root = root
+        self._left = ALLOWANCE
+
+    def pay(self, count: int) -> None:
+        """Take `count` values out of the allowance. Raises QueryError when it is spent."""
+        self._left -= count
+        if self._left < 0:
+            raise QueryError(f"The JSONPath selects more than {ALLOWANCE} values")
+
+
+Answer: TypeAlias = Callable[[Json, Walk], Found]
+CompileQuery: TypeAlias = Callable[[Query], Answer]
