@@ -1,0 +1,134 @@
+"""`python -m apps.catalog.demo`: the catalog app, a vendor, and one poll to watch.
+
+Starts the server with the app and the vendor's stand-in, creates a catalog over HTTP, shows its poll until the row is
+filled, and goes on serving until Ctrl-C. With CI=true it ends there; the exit code is 0 only when the row is filled.
+
+Rules that must stay true here:
+- All that it leaves behind stands in ./.demo/; the processes that it starts end with it.
+- It does what a user would do: over HTTP, with the app's and AWS's own API.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+
+from apps.catalog.processes import (
+    MACHINE_ARN,
+    NotStarted,
+    app_environment,
+    free_port,
+    running,
+    server_command,
+    wait_until_listening,
+)
+from stepwell.commands.endpoint import Endpoint
+from stepwell.commands.exit_code import CommandFailed, ExitCode
+from stepwell.commands.follow import follow
+
+FOLDER = Path(".demo")
+PRICE = 0.025 / 1000  # dollars that AWS asks for a state transition
+BUILD_SECONDS, TOKEN_SECONDS = 25, 30  # the caller's token expires before the last check
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+def main() -> int:
+    """Run the demo; the answer is the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        return _run()
+    except (DemoFailed, NotStarted, CommandFailed, httpx.HTTPError) as error:
+        print(f"The demo failed: {error}", file=sys.stderr)
+        return ExitCode.FAILED
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _run() -> int:
+    FOLDER.mkdir(exist_ok=True)
+    port, vendor_port = free_port(8083), free_port()
+    url, vendor_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{vendor_port}"
+    if port != 8083:
+        print(f"Port 8083 is taken: this demo listens on {port}.")
+    environment = app_environment(FOLDER, url, vendor_url)
+    environment |= {"VENDOR_BUILD_SECONDS": str(BUILD_SECONDS), "VENDOR_TOKEN_SECONDS": str(TOKEN_SECONDS)}
+    with ExitStack() as processes:
+        for name, ready_at, command in (
+            ("vendor", vendor_port, ["apps.catalog.vendor", "--port", str(vendor_port)]),
+            ("server", port, server_command("apps.catalog:app", port, FOLDER / "stepwell.db")),
+        ):
+            process = processes.enter_context(running(command, environment, FOLDER / f"{name}.log"))
+            wait_until_listening(process, ready_at, FOLDER / f"{name}.log")
+
+        client = (environment["VENDOR_CLIENT_ID"], environment["VENDOR_CLIENT_SECRET"])
+        arn, name = _create(url, vendor_url, client)
+        status = follow(Endpoint(url), arn, sys.stdout)
+        row = _show(url, vendor_url, client, name)
+        _print_cost(Endpoint(url), arn)
+        if status != "SUCCEEDED" or not (row["knowledge_base_id"] and row["data_source_id"]):
+            raise DemoFailed(f"the poll {status}; the row is {row}")
+        if os.environ.get("CI", "").lower() in ("true", "1"):
+            return ExitCode.DONE
+        _print_ways_on(url, arn)
+        process.wait()
+    return ExitCode.FAILED  # the server never ends by itself
+
+
+def _create(url: str, vendor_url: str, client: tuple[str, str]) -> tuple[str, str]:
+    """Create a catalog; the poll's ARN and the catalog's name."""
+    name = f"demo-{time.strftime('%Y%m%d-%H%M%S')}"
+    print(f"POST {url}/api/catalogs  catalog_name={name}  (the vendor builds for {BUILD_SECONDS} s)")
+    headers = _authorization(vendor_url, client)
+    answer = httpx.post(f"{url}/api/catalogs", json={"catalog_name": name}, headers=headers, timeout=30).json()
+    print(f"     {answer['message']}")
+    if answer.get("execution_arn") is None:
+        raise DemoFailed(answer["message"])
+    print(f"     {answer['execution_arn']}\n")
+    return answer["execution_arn"], name
+
+
+def _show(url: str, vendor_url: str, client: tuple[str, str], name: str) -> dict[str, str | None]:
+    """Print the row of a catalog."""
+    answer = httpx.get(f"{url}/api/catalogs/{name}", headers=_authorization(vendor_url, client))
+    row: dict[str, str | None] = answer.raise_for_status().json()["catalog"]
+    print(f"\nGET  {url}/api/catalogs/{name}")
+    for column, value in row.items():
+        print(f"     {column:<18} {value}")
+    return row
+
+
+def _print_cost(server: Endpoint, arn: str) -> None:
+    events = server.pages("GetExecutionHistory", "events", executionArn=arn)
+    transitions = sum(event["type"].endswith("StateEntered") for event in events)
+    print(f"\nOn AWS: {transitions} state transitions, ${transitions * PRICE:.5f}.")
+
+
+def _print_ways_on(url: str, arn: str) -> None:
+    print(f"""
+The server goes on at {url} until Ctrl-C. In another terminal:
+
+  eval "$(stepwell env --endpoint-url {url})"     # an address and credentials for AWS's tools
+  aws stepfunctions list-state-machines --endpoint-url {url}
+  aws stepfunctions list-executions --endpoint-url {url} --state-machine-arn {MACHINE_ARN}
+  stepwell history {arn}
+""")
+
+
+def _authorization(vendor_url: str, client: tuple[str, str]) -> dict[str, str]:
+    """What a user who has just signed in sends."""
+    grant = {"grant_type": "client_credentials"}
+    answer = httpx.post(f"{vendor_url}/oauth/token", data=grant, auth=client).raise_for_status()
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

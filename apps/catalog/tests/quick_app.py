@@ -1,0 +1,19 @@
+"""The catalog app with a machine of the test's choice in place of its own; everything else is the real app's.
+
+`CATALOG_QUICK_MACHINE` names the file: the real definition with a shorter wait.
+"""
+
+from __future__ import annotations
+
+import os
+
+from apps.catalog import app as real
+from stepwell import Stepwell
+
+app = Stepwell()
+for function in real.functions.values():
+    app.function(function.name, timeout=function.timeout, concurrency=function.concurrency)(function.handler)
+for name in real.machines:
+    app.machine(os.environ["CATALOG_QUICK_MACHINE"], name=name)
+for path, mounted in real.mounts.items():
+    app.mount(path, mounted)
