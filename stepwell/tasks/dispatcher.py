@@ -1,0 +1,62 @@
+"""Which integration carries out which resource.
+
+Rules that must stay true here:
+- One file per integration; this one only chooses.
+- A resource that nothing here carries out fails its task at once, with an error that a state machine can catch and a
+  cause that says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from stepwell.engine.dispatch import Failed, Outcome, Task
+from stepwell.tasks.lambda_function import LambdaFunction
+from stepwell.tasks.lambda_invoke import LambdaInvoke
+from stepwell.tasks.lambda_service import LambdaService
+
+
+class Integration(Protocol):
+    """Carries out the tasks of one kind of resource; see `Dispatcher.run`."""
+
+    def run(self, task: Task) -> AsyncIterator[Outcome]: ...
+
+
+class TaskDispatcher:
+    """The dispatcher of a server.
+
+    `services` adds integrations, or puts others in place of those that are here; a key is `service:action`, with the
+    pattern after a dot where there is one (`states:startExecution.sync`).
+    """
+
+    def __init__(self, functions: LambdaService, services: Mapping[str, Integration] | None = None) -> None:
+        self._functions = functions
+        self._function = LambdaFunction(functions)
+        invoke = LambdaInvoke(functions)
+        self._services: dict[str, Integration] = {
+            "lambda:invoke": invoke,
+            "lambda:invoke.waitForTaskToken": invoke,
+            **(services or {}),
+        }
+
+    async def start(self) -> None:
+        """Nothing to make ready: a function's processes are started by its first call."""
+
+    def run(self, task: Task) -> AsyncIterator[Outcome]:
+        resource = task.resource
+        if resource.kind == "function":
+            return self._function.run(task)
+        integration = self._services.get(f"{resource.service}:{resource.event_resource}")
+        return _unsupported(task) if integration is None else integration.run(task)
+
+    async def stop(self, grace: float) -> None:
+        await self._functions.stop(grace)
+
+
+async def _unsupported(task: Task) -> AsyncIterator[Outcome]:
+    yield Failed(
+        "Stepwell.UnsupportedResource",
+        f"This server has nothing that carries out {task.resource.arn}. Give state '{task.state_name}' a mocked "
+        "response (SFN_MOCK_CONFIG), or call the service from a Lambda function.",
+    )

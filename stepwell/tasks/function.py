@@ -1,0 +1,154 @@
+"""What a function is, and how it is found by the names that AWS Lambda gives it.
+
+Rules that must stay true here:
+- A function is a description, not code: the server never imports a handler.
+- Any account, region and partition in an ARN leads to the function of that name: a definition runs here as it runs
+  there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_TIMEOUT = 60.0
+"""Seconds. AWS Lambda's own default of 3 is meant to be raised by whoever deploys; here nobody deploys, and 60 is what
+most people set: long enough for an ordinary call of an outside service, short enough that a hanging one is seen."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,140}")
+_QUALIFIER = re.compile(r"\$LATEST|[a-zA-Z0-9_-]{1,128}")
+_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z0-9-]*):(?P<account>\d*):function:(?P<rest>.+)")
+_PARTIAL_ARN = re.compile(r"(?P<account>\d{12}):function:(?P<rest>.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A handler that runs in processes of its own.
+
+    `handler` is `module:attribute` (the attribute may be dotted); `path` are entries that go to the front of the
+    process's `sys.path`. `timeout` is in seconds; `concurrency` is how many calls run at once: as many processes for a
+    plain handler, one process for an `async def`. `environment` comes on top of the server's own.
+    Raises ValueError where a field is not of this form.
+    """
+
+    name: str
+    handler: str
+    path: tuple[str, ...] = ()
+    timeout: float = DEFAULT_TIMEOUT
+    concurrency: int = field(default_factory=lambda: os.cpu_count() or 1)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"function name {self.name!r}: only letters, digits, '-' and '_', at most 140")
+        module, colon, attribute = self.handler.partition(":")
+        if not (module and colon and attribute):
+            raise ValueError(f"handler {self.handler!r} of function {self.name}: write it as 'module:attribute'")
+        if self.timeout <= 0:
+            raise ValueError(f"timeout of function {self.name} must be more than 0 seconds")
+        if self.concurrency < 1:
+            raise ValueError(f"concurrency of function {self.name} must be at least 1")
+
+    @classmethod
+    def of(
+        cls,
+        handler: Callable[..., object],
+        *,
+        name: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        concurrency: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Function:
+        """The function of a callable of this process, one defined in the main script included.
+
+        The child imports the callable's module by the same `sys.path`; a main script is imported under its own name, so
+        that what stands below `if __name__ == "__main__"` does not run. Raises ValueError where the callable cannot be
+        reached by name (a lambda, a nested function).
+        """
+        qualname = getattr(handler, "__qualname__", type(handler).__qualname__)
+        if "<" in qualname or inspect.getmodule(handler) is None:
+            raise ValueError(f"{qualname} cannot be imported by another process: define it at the top of a module")
+        module, path = _importable(handler.__module__)
+        return cls(
+            name=name or qualname.replace(".", "_"),
+            handler=f"{module}:{qualname}",
+            path=path,
+            timeout=timeout,
+            concurrency=concurrency or os.cpu_count() or 1,
+            environment=dict(environment or {}),
+        )
+
+
+def _importable(module: str) -> tuple[str, tuple[str, ...]]:
+    """The name under which another process can import `module`, and the `sys.path` entries that it needs."""
+    path = tuple(str(Path(entry).absolute()) for entry in sys.path if not entry.endswith(".zip"))
+    if module != "__main__":
+        return module, path
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:  # started by `python -m package.module`
+        return spec.name, path
+    file = getattr(main, "__file__", None)
+    if file is None:
+        raise ValueError("a handler typed into an interactive session cannot be imported by another process")
+    script = Path(file).absolute()
+    return script.stem, (str(script.parent), *path)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionName:
+    """A function's name in any form that AWS Lambda's Invoke takes."""
+
+    name: str
+    qualifier: str | None = None
+    partition: str = "aws"
+    region: str | None = None
+    account: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> FunctionName | None:
+        """`name`, `name:qualifier`, `123456789012:function:name`, or an ARN, each with or without qualifier.
+
+        None where the text is none of these.
+        """
+        found = _ARN.fullmatch(text) or _PARTIAL_ARN.fullmatch(text)
+        parts = found.groupdict() if found else {}
+        name, colon, qualifier = parts.get("rest", text).partition(":")
+        if not _NAME.fullmatch(name) or (colon and not _QUALIFIER.fullmatch(qualifier)):
+            return None
+        return cls(name, qualifier or None, parts.get("partition", "aws"), parts.get("region"), parts.get("account"))
+
+    def arn(self, region: str, account: str) -> str:
+        """The function's ARN without qualifier; what the name leaves out is taken from the arguments."""
+        return f"arn:{self.partition}:lambda:{self.region or region}:{self.account or account}:function:{self.name}"
+
+
+class FunctionRegistry:
+    """The functions that this server has, by name."""
+
+    def __init__(self, functions: Iterable[Function] = ()) -> None:
+        self._functions: dict[str, Function] = {}
+        for function in functions:
+            self.add(function)
+
+    def add(self, function: Function) -> None:
+        """Raises ValueError where the name is taken."""
+        if function.name in self._functions:
+            raise ValueError(f"there are two functions named {function.name}")
+        self._functions[function.name] = function
+
+    def find(self, text: str) -> Function | None:
+        """The function that a name, a qualified name or an ARN leads to, whatever its version, account or region."""
+        named = FunctionName.parse(text)
+        return None if named is None else self._functions.get(named.name)
+
+    def __iter__(self) -> Iterator[Function]:
+        return iter(self._functions.values())
+
+    def __len__(self) -> int:
+        return len(self._functions)

@@ -1,0 +1,75 @@
+"""A call of a function, its answer, and the errors that AWS Lambda itself reports in a handler's stead.
+
+Rules that must stay true here:
+- An answer's payload is Lambda's very text: clients match on its wording, and Step Functions hands it on as the cause.
+- What a handler raised is told by its process; what happened to the process is told from here.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import dataclass
+
+MAX_RESPONSE = 6_291_556
+"""Bytes of a result that Lambda takes (6 MiB and 100 bytes)."""
+
+LATEST = "$LATEST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One call. `event` is JSON text; `client_context` is JSON text or None; `idempotency_key` is the same each time
+    that the same attempt of a task is carried out."""
+
+    request_id: str
+    function_arn: str
+    event: bytes
+    idempotency_key: str | None = None
+    client_context: str | None = None
+    tail: bool = False
+    """Whether the answer brings the last 4 KB of the call's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a call ended. `payload` is JSON text; `error` is None, or the errorType that the payload names."""
+
+    payload: str
+    error: str | None = None
+    log_tail: bytes = b""
+
+
+def timed_out(request_id: str, timeout: float) -> Answer:
+    """The function ran over its own timeout."""
+    return _platform_error(
+        "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
+    )
+
+
+def exited(request_id: str, status: int) -> Answer:
+    """The process ended under the call; `status` is negative for a signal, as subprocess reports it."""
+    if status < 0:
+        reason = f"Runtime exited with error: signal: {_signal_name(-status)}"
+    elif status > 0:
+        reason = f"Runtime exited with error: exit status {status}"
+    else:
+        reason = "Runtime exited without providing a reason"
+    return _platform_error("Runtime.ExitError", f"RequestId: {request_id} Error: {reason}")
+
+
+def not_started(request_id: str, reason: str) -> Answer:
+    """No process could be had (no memory, no descriptors are left): the service's fault, worth a retry."""
+    return _platform_error("Lambda.ServiceException", f"RequestId: {request_id} Error: {reason}")
+
+
+def _platform_error(error: str, message: str) -> Answer:
+    return Answer(json.dumps({"errorType": error, "errorMessage": message}, separators=(",", ":")), error)
+
+
+def _signal_name(number: int) -> str:
+    """As Lambda writes it: `killed`, `segmentation fault`."""
+    try:
+        return (signal.strsignal(number) or str(number)).lower()
+    except ValueError:
+        return str(number)
