@@ -1,0 +1,57 @@
+"""The server's ASGI application: the host guard, the AWS endpoint, and a Starlette application for all the rest.
+
+Rules that must stay true here:
+- No request of a foreign host gets any further than the guard, whatever its path.
+- The AWS endpoint is reached without a framework in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stepwell.api.context import ApiContext
+from stepwell.api.endpoint import AwsEndpoint, answer_fault
+from stepwell.api.faults import ApiFault
+from stepwell.api.hosts import host_guard
+
+
+def create_app(context: ApiContext, routes: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The application of a server. `routes` are those of other rooms, beside the AWS endpoint and `/health`."""
+    aws = AwsEndpoint(context)
+    rest = Starlette(routes=[Route("/health", _health, methods=["GET"]), *routes])
+    is_allowed = host_guard(context.allowed_hosts)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await rest(scope, receive, send)
+            return
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        if not is_allowed(host):
+            await _refuse_host(scope, send, host)
+        elif scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "POST":
+            await aws(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    return app
+
+
+async def _health(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok"})
+
+
+async def _refuse_host(scope: Scope, send: Send, host: bytes) -> None:
+    if scope["type"] != "http":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    message = (
+        f"The host '{host.decode('latin-1')}' is not answered: only loopback names are. To allow it, set "
+        "STEPWELL_ALLOWED_HOSTS, or allowed_hosts in stepwell.toml."
+    )
+    await answer_fault(send, ApiFault("AccessDeniedException", message, 403))

@@ -1,0 +1,79 @@
+"""ARNs of Step Functions: taken apart and put together.
+
+Rules that must stay true here:
+- An ARN that is not well formed, or is of another kind than the operation takes, is InvalidArn, never "does not exist".
+- An ARN is read as it stands; whether its account and region are ours decides only what is found.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from stepwell.api import faults
+
+STATE_MACHINE = "stateMachine"
+EXECUTION = "execution"
+ACTIVITY = "activity"
+MAP_RUN = "mapRun"
+
+_PARTS = {STATE_MACHINE: (7, 8), EXECUTION: (8, 8), ACTIVITY: (7, 7), MAP_RUN: (8, 8)}
+
+
+class MachineArn(NamedTuple):
+    """`base` is the machine's own ARN. `qualifier` is a version, an alias or a Distributed Map's label."""
+
+    base: str
+    name: str
+    qualifier: str | None
+
+
+def partition_of(region: str) -> str:
+    """The partition that a region lies in."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    return "aws"
+
+
+def prefix(region: str, account: str, kind: str) -> str:
+    """What ARNs of a kind begin with in a region and account: `arn:aws:states:eu-west-1:123456789012:activity:`."""
+    return f"arn:{partition_of(region)}:states:{region}:{account}:{kind}:"
+
+
+def execution_arn(machine_arn: str, name: str) -> str:
+    """The ARN of a machine's execution."""
+    return f"{machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
+
+
+def parts_of(arn: str, *kinds: str) -> list[str]:
+    """The parts of an ARN of one of these kinds. Raises InvalidArn."""
+    parts = arn.split(":")
+    if parts[0] != "arn" or len(parts) < 6:
+        raise faults.invalid_arn(f"Invalid ARN prefix: {arn}")
+    if parts[2] != "states":
+        raise faults.invalid_arn(f"Service not valid in this context: {parts[2]}")
+    kind = parts[5]
+    if kind not in kinds:
+        raise faults.invalid_arn(f"Resource type not valid in this context: {kind}")
+    if len(parts) not in _PARTS[kind] or not all(parts[6:]):
+        raise faults.invalid_arn(f"Invalid ARN: {arn}")
+    return parts
+
+
+def machine(arn: str) -> MachineArn:
+    """A state machine's ARN, qualified or not. Raises InvalidArn."""
+    parts = parts_of(arn, STATE_MACHINE)
+    if len(parts) == 8:
+        return MachineArn(":".join(parts[:7]), parts[6], parts[7])
+    name, slash, label = parts[6].partition("/")
+    if slash:
+        return MachineArn(arn[: -len(label) - 1], name, label)
+    return MachineArn(arn, name, None)
+
+
+def unqualified(arn: str) -> str:
+    """The ARN of a machine that must not be of a version, an alias or a map's label: there it does not exist."""
+    if machine(arn).qualifier is not None:
+        raise faults.machine_does_not_exist(arn)
+    return arn

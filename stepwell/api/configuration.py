@@ -1,0 +1,97 @@
+"""What a machine or an activity is configured with beside its definition: logging, tracing, encryption.
+
+Rules that must stay true here:
+- A configuration is kept as one JSON text with all defaults filled in, so that equal configurations are equal texts.
+- Nothing is promised that is not kept: a key of AWS KMS is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import orjson
+
+from stepwell.api import faults
+from stepwell.api.request import Request
+from stepwell.language.values import Json
+
+OWNED_KEY: Final = "AWS_OWNED_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The three parts as DescribeStateMachine answers them."""
+
+    logging: dict[str, Json]
+    tracing: dict[str, Json]
+    encryption: dict[str, Json]
+
+    def text(self) -> str:
+        return orjson.dumps(
+            {
+                "loggingConfiguration": self.logging,
+                "tracingConfiguration": self.tracing,
+                "encryptionConfiguration": self.encryption,
+            },
+            option=orjson.OPT_SORT_KEYS,
+        ).decode()
+
+
+_DEFAULT: Final = Configuration(
+    {"level": "OFF", "includeExecutionData": False}, {"enabled": False}, {"type": OWNED_KEY}
+)
+
+
+def stored(text: str) -> Configuration:
+    """The configuration that `Configuration.text` wrote."""
+    parts = orjson.loads(text)
+    return Configuration(parts["loggingConfiguration"], parts["tracingConfiguration"], parts["encryptionConfiguration"])
+
+
+def requested(request: Request, current: Configuration = _DEFAULT) -> Configuration:
+    """The configuration that a request asks for; what it leaves out stays as it is.
+
+    Raises InvalidLoggingConfiguration, InvalidEncryptionConfiguration.
+    """
+    logging = request.structure("loggingConfiguration")
+    tracing = request.structure("tracingConfiguration")
+    encryption = request.structure("encryptionConfiguration")
+    if logging is not None:
+        current = replace(current, logging=_logging(logging))
+    if tracing is not None:
+        current = replace(current, tracing={"enabled": tracing.get("enabled") is True})
+    if encryption is not None:
+        current = replace(current, encryption=checked_encryption(encryption))
+    return current
+
+
+def _logging(given: dict[str, Json]) -> dict[str, Json]:
+    level = given.get("level") or "OFF"
+    found: dict[str, Json] = {"level": level, "includeExecutionData": given.get("includeExecutionData") is True}
+    destinations = given.get("destinations")
+    if isinstance(destinations, list):
+        found["destinations"] = [{"cloudWatchLogsLogGroup": {"logGroupArn": _log_group(item)}} for item in destinations]
+    count = len(destinations) if isinstance(destinations, list) else 0
+    if count > 1 or (count == 0 and level != "OFF"):
+        raise faults.invalid_logging("Must specify exactly one Log Destination.")
+    return found
+
+
+def _log_group(destination: Json) -> str:
+    group = destination.get("cloudWatchLogsLogGroup") if isinstance(destination, dict) else None
+    arn = group.get("logGroupArn") if isinstance(group, dict) else None
+    if not isinstance(arn, str):
+        raise faults.invalid_logging("Must specify exactly one Log Destination.")
+    return arn
+
+
+def checked_encryption(given: dict[str, Json]) -> dict[str, Json]:
+    """An `encryptionConfiguration` as it is answered. Raises InvalidEncryptionConfiguration."""
+    if given.get("type") != OWNED_KEY:
+        raise faults.invalid_encryption(
+            "Keys of AWS KMS are not supported: this server encrypts nothing by itself. Use the type AWS_OWNED_KEY."
+        )
+    if given.get("kmsKeyId") is not None:
+        raise faults.invalid_encryption("kmsKeyId must be null for the type AWS_OWNED_KEY")
+    return {"type": OWNED_KEY}

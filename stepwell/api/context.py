@@ -1,0 +1,80 @@
+"""What every request needs, made once by whoever puts the server together.
+
+Rules that must stay true here:
+- A context never changes; what changes lives in the engine and the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stepwell.api.page_tokens import PageTokens
+from stepwell.engine.engine import Engine
+from stepwell.store.protocol import Store
+
+DEFAULT_REGION = "us-east-1"
+DEFAULT_ACCOUNT = "123456789012"
+
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+def real_now() -> int:
+    """Milliseconds since 1970, by the real clock."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiContext:
+    """The surroundings of all requests.
+
+    `region` is that of a request whose signature names none; `account` that of every ARN made here. `allowed_hosts` are
+    names beyond the loopback ones that the Host header may carry; one that begins with a dot allows all names below it.
+    `closing` is set when the server shuts down: long polls then end at once with an empty answer. `now` is the real
+    clock, in milliseconds since 1970.
+    """
+
+    engine: Engine
+    page_tokens: PageTokens
+    region: str = DEFAULT_REGION
+    account: str = DEFAULT_ACCOUNT
+    allowed_hosts: frozenset[str] = frozenset()
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    now: Callable[[], int] = real_now
+
+    def __post_init__(self) -> None:
+        if _REGION.fullmatch(self.region) is None:
+            raise ValueError(f"region: {self.region!r} is no region's name, such as {DEFAULT_REGION}")
+        if _ACCOUNT.fullmatch(self.account) is None:
+            raise ValueError(f"account: {self.account!r} is no account's number, 12 digits")
+
+    @property
+    def store(self) -> Store:
+        """Where reads go, and the writes of machines, activities and tags."""
+        return self.engine.store
+
+
+async def open_context(
+    engine: Engine,
+    *,
+    region: str = DEFAULT_REGION,
+    account: str = DEFAULT_ACCOUNT,
+    allowed_hosts: frozenset[str] = frozenset(),
+    closing: asyncio.Event | None = None,
+    now: Callable[[], int] = real_now,
+) -> ApiContext:
+    """The context of a server over an engine; reads the key of the page tokens from the engine's store."""
+    key = await engine.store.secret("page-tokens")
+    return ApiContext(
+        engine=engine,
+        page_tokens=PageTokens(key),
+        region=region,
+        account=account,
+        allowed_hosts=allowed_hosts,
+        closing=closing or asyncio.Event(),
+        now=now,
+    )

@@ -1,0 +1,208 @@
+"""The AWS JSON 1.0 endpoint: `POST /` with `X-Amz-Target: AWSStepFunctions.<Operation>`, as a raw ASGI application.
+
+Rules that must stay true here:
+- Every answer is JSON in AWS's shape with an `x-amzn-RequestId`; no client ever sees what went wrong inside.
+- The content type must be AWS's: a form or a script of a foreign web page cannot send it without being asked first.
+- Work that is the same for every request is done once: operations are looked up by the header's bytes, headers are made
+  ahead, and nothing is parsed that is not used.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from starlette.types import Message, Receive, Scope, Send
+
+from stepwell.api import faults
+from stepwell.api.context import ApiContext
+from stepwell.api.faults import ApiFault
+from stepwell.api.operations import HANDLERS
+from stepwell.api.request import Handler, Request
+from stepwell.api.service_model import INPUTS, TARGET_PREFIX
+from stepwell.api.signature import region_of
+from stepwell.api.validation import compile_operation
+from stepwell.engine.errors import Stopping
+from stepwell.language.values import Json
+
+MAX_BODY: Final = 2 * 1024 * 1024
+"""Bytes of a request: a definition of 1 MB grows by the escapes that JSON in JSON takes."""
+
+_log = logging.getLogger("stepwell.api")
+_CONTENT_TYPES: Final = (b"application/x-amz-json-1.0", b"application/x-amz-json-1.1")
+_CONTENT_TYPE: Final = (b"content-type", b"application/x-amz-json-1.0")
+_MOCKABLE: Final = frozenset({"StartExecution", "StartSyncExecution"})
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    name: str
+    validate: Callable[[Json], dict[str, Json]]
+    handle: Handler | None
+    mockable: bool
+
+
+class AwsEndpoint:
+    """Answers the requests that reach the AWS endpoint. Whoever calls it has checked path, method and host."""
+
+    def __init__(self, context: ApiContext, handlers: Mapping[str, Handler] = HANDLERS) -> None:
+        self._context = context
+        self._operations = {
+            f"{TARGET_PREFIX}.{name}".encode(): _Operation(
+                name, compile_operation(name), handlers.get(name), name in _MOCKABLE
+            )
+            for name in INPUTS
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = str(uuid.uuid4())
+        target = content_type = authorization = length = b""
+        for name, value in scope["headers"]:
+            if name == b"x-amz-target":
+                target = value
+            elif name == b"content-type":
+                content_type = value
+            elif name == b"authorization":
+                authorization = value
+            elif name == b"content-length":
+                length = value
+        try:
+            if content_type not in _CONTENT_TYPES:
+                _check_content_type(content_type)
+            operation = self._operations.get(target) or _refuse_target(target)
+            if operation.handle is None:
+                raise faults.unknown_operation(f"The operation {operation.name} is not supported yet")
+            body = await _read_body(receive, length)
+            members = _parse(body)
+            test_case = _take_test_case(members) if operation.mockable else None
+            region = (region_of(authorization) if authorization else None) or self._context.region
+            request = Request(
+                self._context, region, operation.validate(members), test_case, lambda: _disconnect(receive)
+            )
+            status, payload = 200, _dumps(await operation.handle(request))
+        except ApiFault as fault:
+            status, payload = fault.status, _fault_body(fault)
+        except ClientGone:
+            return
+        except Stopping:
+            status, payload = _unavailable()
+        except Exception:
+            _log.exception("request %s: %s failed", request_id, target.decode("latin-1"))
+            status, payload = _failure(request_id)
+        await _answer(send, status, payload, request_id)
+
+
+async def answer_fault(send: Send, fault: ApiFault) -> None:
+    """Answer a request that does not get as far as an operation."""
+    await _answer(send, fault.status, _fault_body(fault), str(uuid.uuid4()))
+
+
+async def _answer(send: Send, status: int, payload: bytes, request_id: str) -> None:
+    headers = [
+        (b"x-amzn-requestid", request_id.encode()),
+        _CONTENT_TYPE,
+        (b"content-length", b"%d" % len(payload)),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": payload})
+
+
+def _check_content_type(given: bytes) -> None:
+    if given.split(b";", 1)[0].strip().lower() not in _CONTENT_TYPES:
+        raise ApiFault(
+            "UnsupportedMediaTypeException",
+            f"The Content-Type must be application/x-amz-json-1.0, not '{given.decode('latin-1')}'",
+            415,
+        )
+
+
+def _refuse_target(target: bytes) -> _Operation:
+    if not target:
+        raise faults.unknown_operation("The header X-Amz-Target is missing")
+    raise faults.unknown_operation(f"Unknown operation: {target.decode('latin-1')}")
+
+
+async def _read_body(receive: Receive, length: bytes) -> bytes:
+    if length.isdigit() and int(length) > MAX_BODY:
+        raise _too_large()
+    message = await _next(receive)
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > MAX_BODY:
+            raise _too_large()
+        return body
+    chunks, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await _next(receive)
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise _too_large()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _next(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _parse(body: bytes) -> Json:
+    if not body:
+        return {}
+    try:
+        value: Json = orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        raise faults.serialization(f"The body is not JSON: {fault}") from None
+    return value
+
+
+def _take_test_case(members: Json) -> str | None:
+    """Take the test case of the mocks off a machine's ARN (`stateMachineArn#TestCase`)."""
+    if not isinstance(members, dict):
+        return None
+    arn = members.get("stateMachineArn")
+    if not isinstance(arn, str) or "#" not in arn:
+        return None
+    members["stateMachineArn"], _, test_case = arn.partition("#")
+    return test_case
+
+
+def _dumps(answer: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(answer)
+    except TypeError:  # text that UTF-8 cannot carry goes out in escapes
+        return json.dumps(answer, separators=(",", ":")).encode("ascii")
+
+
+def _fault_body(fault: ApiFault) -> bytes:
+    return _dumps({"__type": fault.shape, "message": fault.message, **fault.members})
+
+
+def _too_large() -> ApiFault:
+    return ApiFault("RequestEntityTooLargeException", f"Request size exceeded {MAX_BODY} bytes", 413)
+
+
+def _unavailable() -> tuple[int, bytes]:
+    return 503, _fault_body(ApiFault("ServiceUnavailable", "The server is shutting down"))
+
+
+def _failure(request_id: str) -> tuple[int, bytes]:
+    message = f"The request failed inside the server; its log tells more under the request id {request_id}"
+    return 500, _fault_body(ApiFault("InternalFailure", message))

@@ -1,0 +1,38 @@
+"""The operations of the AWS endpoint, one file a resource; a handler has the name of its operation in snake case.
+
+`HANDLERS` holds those that exist; the others of the service model are answered with a refusal that names them.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from stepwell.api.operations import activities, callbacks, definitions, executions, history, state_machines, tags
+from stepwell.api.request import Handler
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "CreateStateMachine": state_machines.create_state_machine,
+    "DescribeStateMachine": state_machines.describe_state_machine,
+    "UpdateStateMachine": state_machines.update_state_machine,
+    "DeleteStateMachine": state_machines.delete_state_machine,
+    "ListStateMachines": state_machines.list_state_machines,
+    "ValidateStateMachineDefinition": definitions.validate_state_machine_definition,
+    "StartExecution": executions.start_execution,
+    "StopExecution": executions.stop_execution,
+    "DescribeExecution": executions.describe_execution,
+    "DescribeStateMachineForExecution": executions.describe_state_machine_for_execution,
+    "ListExecutions": executions.list_executions,
+    "GetExecutionHistory": history.get_execution_history,
+    "CreateActivity": activities.create_activity,
+    "DescribeActivity": activities.describe_activity,
+    "ListActivities": activities.list_activities,
+    "DeleteActivity": activities.delete_activity,
+    "GetActivityTask": activities.get_activity_task,
+    "SendTaskSuccess": callbacks.send_task_success,
+    "SendTaskFailure": callbacks.send_task_failure,
+    "SendTaskHeartbeat": callbacks.send_task_heartbeat,
+    "TagResource": tags.tag_resource,
+    "UntagResource": tags.untag_resource,
+    "ListTagsForResource": tags.list_tags_for_resource,
+}
+
+__all__ = ["HANDLERS"]

@@ -1,0 +1,125 @@
+"""Activities, and the long poll by which their workers get tasks.
+
+Rules that must stay true here:
+- Creating is idempotent by name; tags of a repetition are not applied.
+- A task is claimed only for a client that is still there: the poll ends when its client goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import orjson
+
+from stepwell.api import arns, configuration, faults, tagging
+from stepwell.api.names import check_name
+from stepwell.api.request import Answer, Request, seconds
+from stepwell.engine.requests import ActivityTask
+from stepwell.language.values import Json
+from stepwell.store.protocol import ActivityRow
+
+POLL_SECONDS: Final = 60.0  # API reference, GetActivityTask
+
+
+async def create_activity(request: Request) -> Answer:
+    store = request.context.store
+    name = check_name(request.text("name"))
+    arn = arns.prefix(request.region, request.context.account, arns.ACTIVITY) + name
+    encryption: dict[str, Json] = {"type": configuration.OWNED_KEY}
+    given = request.structure("encryptionConfiguration")
+    if given is not None:
+        encryption = configuration.checked_encryption(given)
+    tags = tagging.requested_tags(request)
+    if len(tags) > tagging.MAX_TAGS:
+        raise faults.too_many_tags(arn, tagging.MAX_TAGS)
+    text = orjson.dumps({"encryptionConfiguration": encryption}).decode()
+    row = ActivityRow(arn, name, request.context.now(), text)
+    if not await store.create_activity(row, tags):
+        existing = await store.find_activity(arn)
+        if existing is None or existing.configuration != text:
+            raise faults.activity_already_exists(arn)
+        row = existing
+    return {"activityArn": row.arn, "creationDate": seconds(row.creation_date)}
+
+
+async def describe_activity(request: Request) -> Answer:
+    row = await _activity_of(request)
+    return {
+        "activityArn": row.arn,
+        "name": row.name,
+        "creationDate": seconds(row.creation_date),
+        "encryptionConfiguration": orjson.loads(row.configuration)["encryptionConfiguration"],
+    }
+
+
+async def list_activities(request: Request) -> Answer:
+    context, size = request.context, request.page_size()
+    prefix = arns.prefix(request.region, context.account, arns.ACTIVITY)
+    after: tuple[int, str] | None = None
+    token = request.optional_text("nextToken")
+    if token is not None:
+        date, name = context.page_tokens.open(token, "ListActivities", (prefix,), context.now())
+        after = (int(date), str(name))
+    rows = await context.store.list_activities(prefix, after, size + 1)
+    answer: Answer = {"activities": [_listed(row) for row in rows[:size]]}
+    if len(rows) > size:
+        last = rows[size - 1]
+        position = (last.creation_date, last.name)
+        answer["nextToken"] = context.page_tokens.issue("ListActivities", (prefix,), position, context.now())
+    return answer
+
+
+async def delete_activity(request: Request) -> Answer:
+    """Deleting what is not there is no error (recorded)."""
+    arn = request.text("activityArn")
+    arns.parts_of(arn, arns.ACTIVITY)
+    await request.context.store.delete_activity(arn)
+    return {}
+
+
+async def get_activity_task(request: Request) -> Answer:
+    row = await _activity_of(request)
+    task = await _poll(request, row.arn)
+    if task is None:
+        return {"taskToken": None}
+    return {"taskToken": task.token, "input": task.input}
+
+
+async def _poll(request: Request, arn: str) -> ActivityTask | None:
+    """A task, or None once the poll's time is over, the server closes, or the client has gone."""
+    context = request.context
+    poll = asyncio.ensure_future(
+        context.engine.get_activity_task(arn, request.optional_text("workerName"), POLL_SECONDS)
+    )
+    ends: list[asyncio.Future[bool]] = [asyncio.ensure_future(context.closing.wait())]
+    if request.disconnected is not None:
+        ends.append(asyncio.ensure_future(_ended(request)))
+    try:
+        await asyncio.wait([poll, *ends], return_when=asyncio.FIRST_COMPLETED)
+        if not poll.done():
+            poll.cancel()
+            await asyncio.wait([poll])
+        return None if poll.cancelled() else poll.result()
+    finally:
+        for end in (poll, *ends):
+            end.cancel()
+
+
+async def _ended(request: Request) -> bool:
+    assert request.disconnected is not None
+    await request.disconnected()
+    return True
+
+
+async def _activity_of(request: Request) -> ActivityRow:
+    arn = request.text("activityArn")
+    arns.parts_of(arn, arns.ACTIVITY)
+    row = await request.context.store.find_activity(arn)
+    if row is None:
+        raise faults.activity_does_not_exist(arn)
+    return row
+
+
+def _listed(row: ActivityRow) -> Json:
+    return {"activityArn": row.arn, "name": row.name, "creationDate": seconds(row.creation_date)}

@@ -1,0 +1,228 @@
+"""Executions: started, stopped, described, listed.
+
+Rules that must stay true here:
+- Input and output are answered as the very text that they were.
+- Where an execution stands is read from the store: what is answered here is durable.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final
+
+import orjson
+
+from stepwell.api import arns, configuration, faults
+from stepwell.api.names import check_name
+from stepwell.api.operations.state_machines import (
+    DELETING,
+    INITIAL_REVISION,
+    configuration_members,
+    machine_of,
+)
+from stepwell.api.request import Answer, Request, seconds
+from stepwell.engine import errors
+from stepwell.engine.requests import StartRequest
+from stepwell.language.values import Json
+from stepwell.store.protocol import ExecutionRow, ListPosition
+
+REDRIVABLE_PERIOD: Final = 14 * 24 * 60 * 60 * 1000  # milliseconds after the end (API reference, RedriveExecution)
+REDRIVABLE_EVENTS: Final = 24_999  # a history must be shorter than this
+
+
+async def start_execution(request: Request) -> Answer:
+    arn = request.text("stateMachineArn")
+    machine = await machine_of(request, arn)
+    if machine.status == DELETING:
+        raise faults.machine_deleting(arn)
+    if machine.type == "EXPRESS":
+        raise faults.machine_type_not_supported("Executions of EXPRESS state machines cannot be started yet")
+    name = request.optional_text("name")
+    name = str(uuid.uuid4()) if name is None else check_name(name)
+    text = request.optional_text("input")
+    if text is None:
+        text = "{}"
+    else:
+        fault = json_fault(text)
+        if fault is not None:
+            raise faults.invalid_execution_input(fault)
+    execution_arn = arns.execution_arn(machine.arn, name)
+    start = StartRequest(
+        machine=machine,
+        arn=execution_arn,
+        name=name,
+        input=text,
+        trace_header=request.optional_text("traceHeader"),
+        test_case=request.test_case,
+    )
+    try:
+        started = await request.context.engine.start_execution(start)
+    except errors.ExecutionAlreadyExists:
+        raise faults.execution_already_exists(execution_arn) from None
+    return {"executionArn": started.arn, "startDate": seconds(started.start_date)}
+
+
+async def stop_execution(request: Request) -> Answer:
+    arn = _execution_arn(request)
+    try:
+        stopped = await request.context.engine.stop_execution(
+            arn, request.optional_text("error"), request.optional_text("cause")
+        )
+    except errors.ExecutionDoesNotExist:
+        raise faults.execution_does_not_exist(arn) from None
+    return {"stopDate": seconds(stopped)}
+
+
+async def describe_execution(request: Request) -> Answer:
+    row = await execution_of(request)
+    new, change = row.new, row.change
+    included = request.optional_text("includedData") != "METADATA_ONLY"
+    answer: Answer = {
+        "executionArn": new.arn,
+        "stateMachineArn": new.machine_arn,
+        "name": new.name,
+        "status": change.status,
+        "startDate": seconds(new.start_date),
+        "inputDetails": {"included": included},
+        "redriveCount": change.redrive_count,
+    }
+    if change.stop_date is not None:
+        answer["stopDate"] = seconds(change.stop_date)
+    if change.output is not None:
+        answer["outputDetails"] = {"included": included}
+    if included:
+        payload = {"input": new.input, "output": change.output, "error": change.error, "cause": change.cause}
+        answer.update((name, text) for name, text in payload.items() if text is not None)
+    if change.redrive_date is not None:
+        answer["redriveDate"] = seconds(change.redrive_date)
+    answer.update(_redrive_status(row, request.context.now()))
+    answer.update(_optional_members(row))
+    return answer
+
+
+async def describe_state_machine_for_execution(request: Request) -> Answer:
+    """The machine as it was when the execution started: definition, role and revision are the execution's own."""
+    store = request.context.store
+    new = (await execution_of(request)).new
+    machine = await store.find_machine(new.machine_arn)
+    definition: str | None = "{}"
+    if request.optional_text("includedData") != "METADATA_ONLY":
+        definition = await store.definition(new.definition_hash)
+    updated = new.start_date if machine is None else min(machine.update_date, new.start_date)
+    answer: Answer = {
+        "stateMachineArn": new.machine_arn,
+        "name": arns.machine(new.machine_arn).name,
+        "definition": definition,
+        "roleArn": new.role_arn,
+        "updateDate": seconds(updated),
+    }
+    if machine is not None:
+        answer.update(configuration_members(configuration.stored(machine.configuration)))
+    if new.revision_id != INITIAL_REVISION:
+        answer["revisionId"] = new.revision_id
+    return answer
+
+
+async def list_executions(request: Request) -> Answer:
+    context, size = request.context, request.page_size()
+    arn, status = request.optional_text("stateMachineArn"), request.optional_text("statusFilter")
+    map_run = request.optional_text("mapRunArn")
+    if (arn is None) == (map_run is None):
+        raise faults.validation("Must specify either stateMachineArn or mapRunArn, but not both")
+    if arn is None:
+        assert map_run is not None
+        arns.parts_of(map_run, arns.MAP_RUN)
+        raise faults.resource_not_found(map_run)
+    if request.optional_text("redriveFilter") is not None:
+        raise faults.validation("redriveFilter cannot be used with a stateMachineArn")
+    machine = await machine_of(request, arn)
+    if machine.type == "EXPRESS":
+        raise faults.machine_type_not_supported()
+    bound = (machine.id, status)
+    after: ListPosition | None = None
+    token = request.optional_text("nextToken")
+    if token is not None:
+        date, key = context.page_tokens.open(token, "ListExecutions", bound, context.now())
+        after = ListPosition(int(date), int(key))
+    rows = await context.store.list_executions(machine.id, status, after, size + 1)
+    answer: Answer = {"executions": [_listed(row) for _, row in rows[:size]]}
+    if len(rows) > size:
+        last = rows[size - 1][0]
+        position = (last.date, last.key)
+        answer["nextToken"] = context.page_tokens.issue("ListExecutions", bound, position, context.now())
+    return answer
+
+
+async def execution_of(request: Request) -> ExecutionRow:
+    """The execution that a request names. Raises InvalidArn, ExecutionDoesNotExist."""
+    arn = _execution_arn(request)
+    row = await request.context.store.find_execution(arn)
+    if row is None:
+        raise faults.execution_does_not_exist(arn)
+    return row
+
+
+def json_fault(text: str) -> str | None:
+    """What keeps a text from being JSON, None where it is JSON."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as fault:
+        if fault.pos >= len(text):
+            return "Unexpected end-of-input"
+        character = text[fault.pos]
+        return (
+            f"Unexpected character ('{character}' (code {ord(character)})) at line {fault.lineno}, column {fault.colno}"
+        )
+    return None
+
+
+def _execution_arn(request: Request) -> str:
+    arn = request.text("executionArn")
+    arns.parts_of(arn, arns.EXECUTION)
+    return arn
+
+
+def _redrive_status(row: ExecutionRow, now: int) -> dict[str, Json]:
+    """API reference, `redriveStatusReason` of DescribeExecution."""
+    change = row.change
+    reason = None
+    if change.status in ("RUNNING", "SUCCEEDED"):
+        reason = f"Execution is {change.status} and cannot be redriven"
+    elif change.stop_date is not None and now - change.stop_date > REDRIVABLE_PERIOD:
+        reason = "Execution redrivable period exceeded"
+    elif change.last_event_id >= REDRIVABLE_EVENTS:
+        reason = "Execution history event limit exceeded"
+    if reason is None:
+        return {"redriveStatus": "REDRIVABLE"}
+    return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
+
+
+def _listed(row: ExecutionRow) -> Json:
+    new, change = row.new, row.change
+    answer: Answer = {
+        "executionArn": new.arn,
+        "stateMachineArn": new.machine_arn,
+        "name": new.name,
+        "status": change.status,
+        "startDate": seconds(new.start_date),
+        "redriveCount": change.redrive_count,
+    }
+    if change.stop_date is not None:
+        answer["stopDate"] = seconds(change.stop_date)
+    if change.redrive_date is not None:
+        answer["redriveDate"] = seconds(change.redrive_date)
+    if new.version_arn is not None:
+        answer["stateMachineVersionArn"] = new.version_arn
+    if new.alias_arn is not None:
+        answer["stateMachineAliasArn"] = new.alias_arn
+    return answer
+
+
+def _optional_members(row: ExecutionRow) -> dict[str, Json]:
+    new = row.new
+    members = {
+        "traceHeader": new.trace_header,
+        "stateMachineVersionArn": new.version_arn,
+        "stateMachineAliasArn": new.alias_arn,
+    }
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,99 @@
+"""Serving an ASGI application: uvicorn, run from within.
+
+Rules that must stay true here:
+- Signals are not handled here: whoever calls `serve` sets `stop`.
+- Nothing of a request is logged here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, without its handling of signals; `ready` is set once connections are taken."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    stop: asyncio.Event,
+    grace: float = 10.0,
+    listening: Callable[[str, int], None] | None = None,
+) -> None:
+    """Serve until `stop` is set, then let running requests end within `grace` seconds.
+
+    `listening` is told the address and the real port once connections are taken. Raises OSError where the address
+    cannot be listened on.
+    """
+    bound = _bind(host, port)
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=max(1, round(grace)),
+    )
+    server = _Server(config)
+    running = asyncio.ensure_future(server.serve(sockets=[bound]))
+    try:
+        await _first(running, server.ready)
+        if server.started and listening is not None:
+            name, real_port = bound.getsockname()[:2]
+            listening(name, real_port)
+        await _first(running, stop)
+    finally:
+        server.should_exit = True
+        await running
+
+
+async def _first(running: asyncio.Future[None], event: asyncio.Event) -> None:
+    """Wait until the event is set or the server has ended by itself."""
+    waiting = asyncio.ensure_future(event.wait())
+    await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket that listens on a name or an address, IPv4 before IPv6 where a name stands for both."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
+    bound.setblocking(False)
+    return bound
