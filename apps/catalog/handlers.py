@@ -17,6 +17,7 @@ from apps.catalog.tokens import SealedTokens
 from apps.catalog.vendor_client import Build, TokenRejected, Vendor, vendor
 
 log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)  # as on AWS Lambda: the runtime shows warnings only, unless told
 
 
 class CheckEvent(TypedDict):
