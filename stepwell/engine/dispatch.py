@@ -1,8 +1,8 @@
 """What the engine asks of whoever carries out tasks.
 
 Rules that must stay true here:
-- A task is dispatched only after the turn that scheduled it is committed, and again after a crash: its `idempotency_key`
-  is the same each time.
+- A task is dispatched only after the turn that scheduled it is committed, and again after a crash: its
+  `idempotency_key` is the same each time.
 - An outcome is told once; the engine refuses what comes late or twice.
 - The dispatcher knows neither store nor turns: it takes a task and yields outcomes.
 """
@@ -20,9 +20,10 @@ from stepwell.language.model import Resource
 class Task:
     """One attempt of a Task state that is to be carried out.
 
-    `input` is the JSON text of the task's arguments. `deadline` is when the attempt times out (milliseconds since 1970,
-    the execution's clock), None where nothing limits it. `call` counts the calls of this state over the whole execution,
-    from 0, all iterations and retries together; it is kept only where `test_case` names a test case of the mocks.
+    `input` is the JSON text of the task's arguments. `deadline` is when the attempt times out (milliseconds since
+    1970, the execution's clock), None where nothing limits it. `call` counts the calls of this state over the whole
+    execution, from 0, all iterations and retries together; it is kept only where `test_case` names a test case of the
+    mocks.
     """
 
     resource: Resource
@@ -93,9 +94,13 @@ class Dispatcher(Protocol):
     def run(self, task: Task) -> AsyncIterator[Outcome]:
         """Carry out one task, yielding its outcomes in order.
 
-        The engine closes the iterator when the task's outcome is no longer wanted (stopped, timed out): what runs for it
-        is then ended. An exception that escapes is a defect and fails the task with `States.TaskFailed`.
+        The engine closes the iterator when the task's outcome is no longer wanted (stopped, timed out): what runs for
+        it is then ended. An exception that escapes is a defect and fails the task with `States.TaskFailed`.
         """
+        ...
+
+    def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:
+        """Whether the dispatcher itself (a mock) answers this activity's task, instead of a worker."""
         ...
 
     async def stop(self, grace: float) -> None:

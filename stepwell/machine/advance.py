@@ -72,6 +72,16 @@ def advance(program: Program, execution: Execution, stimulus: Stimulus, now: int
     return run.finish()
 
 
+def break_down(program: Program, execution: Execution, now: int) -> Turn:
+    """The turn that ends an execution on which the interpreter itself has failed: rather an end that is told than an
+    execution that hangs."""
+    run = Run(program, execution, now, Entropy(b""))
+    failure = Failure("States.Runtime", "An internal error occurred while executing the state machine.", terminal=True)
+    run.end("FAILED", failure=failure)
+    run.note(0, "ExecutionFailed", {"error": failure.error, "cause": failure.cause})
+    return run.finish()
+
+
 def _go_on(run: Run) -> None:
     """Let the branches take turns until all wait or the budget is spent."""
     queue = run.queue

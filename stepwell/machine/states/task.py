@@ -134,7 +134,7 @@ def succeeded(run: Run, frame: Frame, state: Task, output: str) -> None:
         failure = too_large(called, terminal=False)
         failed(run, frame, state, failure.error, failure.cause)
         return
-    _close(run, frame, state)
+    _settle(run, frame, state)
     result = Datum.of_text(output)
     value = result.value
     run.event(frame, f"{_FAMILY[state.resource.kind]}Succeeded", {**_about(state), "output": output})
@@ -146,7 +146,7 @@ def succeeded(run: Run, frame: Frame, state: Task, output: str) -> None:
 
 def failed(run: Run, frame: Frame, state: Task, error: str | None, cause: str | None, kind: str = "Failed") -> None:
     """The task has failed. `kind` is the ending of the event's type: Failed, TimedOut or SubmitFailed."""
-    _close(run, frame, state)
+    _settle(run, frame, state)
     details = _about(state)
     if error is not None:
         details["error"] = error
@@ -161,6 +161,13 @@ def timed_out(run: Run, frame: Frame, state: Task, *, heartbeat: bool) -> None:
     _close(run, frame, state)
     run.event(frame, f"{_FAMILY[state.resource.kind]}TimedOut", {**_about(state), "error": TIMEOUT})
     fail_state(run, frame, state, Failure(TIMEOUT, None, heartbeat=heartbeat))
+
+
+def _settle(run: Run, frame: Frame, state: Task) -> None:
+    """Close an attempt that was answered. One that nobody has claimed (a mock answers it) starts now."""
+    if not frame.claimed:
+        claimed(run, frame, state, None)
+    _close(run, frame, state)
 
 
 def _close(run: Run, frame: Frame, state: Task) -> None:

@@ -1,0 +1,53 @@
+"""Group commit: turns of many executions share a transaction.
+
+Rules that must stay true here:
+- A commit is started whenever the last has ended, with all that is waiting; never two at once, so that turns keep
+  their order.
+- Every turn gets its own answer, and nothing is told to anybody before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeAlias
+
+from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
+
+Answered: TypeAlias = Callable[[Answer | StoreError], None]
+
+MAX_GROUP = 1_000
+
+
+class Committer:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[tuple[TurnRecord, Answered]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    def add(self, record: TurnRecord, answered: Answered) -> None:
+        """Commit a turn with the next group; `answered` is called once, from the event loop."""
+        self._waiting.append((record, answered))
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def flush(self) -> None:
+        """Wait until everything that was added is answered."""
+        while self._running is not None:
+            await asyncio.wait([self._running])
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                answers: list[Answer | StoreError]
+                try:
+                    answers = list(await self._store.commit([record for record, _ in group]))
+                except StoreError as error:
+                    answers = [error] * len(group)
+                except Exception as error:  # a defect of the store must not leave anybody waiting
+                    answers = [StoreError(f"{type(error).__name__}: {error}")] * len(group)
+                for (_, answered), answer in zip(group, answers, strict=True):
+                    answered(answer)
+        finally:
+            self._running = None

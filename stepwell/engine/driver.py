@@ -1,0 +1,264 @@
+"""Turns: stimuli in, one execution's strictly in order, commits in groups.
+
+Rules that must stay true here:
+- The next turn may be computed on frames that are not committed yet; none of its effects or answers leaves before its
+  own commit.
+- If a commit fails or is refused, every turn built on it is thrown away with its frames, its callers get an error, and
+  the execution is read again.
+- What a turn asks for is told to the `Outside` only after its commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import OrderedDict
+from typing import Protocol
+
+from stepwell.engine.clock import Clock
+from stepwell.engine.committer import Committer
+from stepwell.engine.live import Live, Post, restore
+from stepwell.engine.programs import Programs
+from stepwell.engine.records import CONTINUE, turn_record
+from stepwell.machine.advance import advance, break_down
+from stepwell.machine.execution import Execution
+from stepwell.machine.stimulus import Continue, Stimulus, TimerFired
+from stepwell.machine.turn import Turn
+from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
+
+logger = logging.getLogger("stepwell.engine")
+
+
+class Refused(StoreError):
+    """A turn was computed on frames that are no longer the newest."""
+
+
+class AlreadyStarted(Exception):
+    """The ARN of a new execution is taken."""
+
+
+class Outside(Protocol):
+    """What lies behind the driver: whoever carries out effects."""
+
+    def committed(self, live: Live, turn: Turn, record: TurnRecord) -> None:
+        """A turn is durable: set its timers, start its tasks, end what it has ended."""
+        ...
+
+    def is_working(self, key: int) -> bool:
+        """Whether a task of the execution is being worked on: a virtual clock stands still then."""
+        ...
+
+
+class Driver:
+    def __init__(
+        self, store: Store, programs: Programs, committer: Committer, clock: Clock, outside: Outside, idle: int
+    ) -> None:
+        self._store = store
+        self._programs = programs
+        self._committer = committer
+        self._clock = clock
+        self._outside = outside
+        self._idle_bound = idle
+        self._live: dict[int, Live] = {}
+        self._idle: OrderedDict[int, Live] = OrderedDict()
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    def add(self, live: Live) -> None:
+        """Take in an execution that is about to start."""
+        self._live[live.key] = live
+
+    def post(self, key: int, post: Post) -> None:
+        """Hand a stimulus to an execution, in order. Answers come through `post.reply`."""
+        live = self._live.get(key)
+        if live is None:
+            live = self._live[key] = Live(key)
+        self._idle.pop(key, None)
+        live.inbox.append(post)
+        self._pump(live)
+
+    async def submit(self, key: int, stimulus: Stimulus, due: int | None = None) -> Turn | None:
+        """The committed turn that a stimulus led to; None where it was stale. Raises StoreError, KeyError (there is no
+        such execution), AlreadyStarted."""
+        reply: asyncio.Future[Turn | None] = asyncio.get_running_loop().create_future()
+        self.post(key, Post(stimulus, reply, due))
+        return await reply
+
+    # -- the inbox
+
+    def _pump(self, live: Live) -> None:
+        """Compute turns for all that is in the inbox: at once where everything is in memory, else in a task."""
+        if live.pumping:
+            return
+        live.pumping = True
+        if live.execution is not None and live.compiled is not None and not live.compiled.activities:
+            self._drain(live)
+            return
+        task = asyncio.get_running_loop().create_task(self._fetch_and_drain(live))
+        self._pumps.add(task)
+        task.add_done_callback(self._pumps.discard)
+
+    async def _fetch_and_drain(self, live: Live) -> None:
+        try:
+            if live.execution is None:
+                await self._load(live)
+            while live.compiled is not None and live.compiled.activities and live.inbox and not live.discarded:
+                await self._look_for_activities(live)
+                self._take(live, live.inbox.popleft())
+        except Exception as error:
+            self._discard(live, error)
+            return
+        self._drain(live)
+
+    async def _load(self, live: Live) -> None:
+        loaded = await self._store.load_execution(live.key)
+        if loaded is None:
+            raise KeyError(live.key)
+        live.compiled = await self._programs.get(loaded.row.new.definition_hash)
+        live.execution = await restore(self._store, loaded, live.compiled)
+        live.version = loaded.row.version
+        live.clock = loaded.row.change.clock
+        live.timers = dict(loaded.timers)
+
+    async def _look_for_activities(self, live: Live) -> None:
+        assert live.compiled is not None
+        assert live.execution is not None
+        absent = [arn for arn in live.compiled.activities if await self._store.find_activity(arn) is None]
+        live.execution.absent = frozenset(absent)
+
+    def _drain(self, live: Live) -> None:
+        while live.inbox and not live.discarded:
+            self._take(live, live.inbox.popleft())
+        live.pumping = False
+        self._rest(live)
+
+    def _take(self, live: Live, post: Post) -> None:
+        """One turn."""
+        execution, compiled = live.execution, live.compiled
+        assert execution is not None
+        assert compiled is not None
+        stimulus = post.stimulus
+        if isinstance(stimulus, TimerFired):
+            if live.timers.get(stimulus.name) != post.due:
+                self._answer(live, post, None)
+                return
+            if stimulus.name == CONTINUE:
+                stimulus = Continue()
+        now = self._clock.now() if live.clock is None else live.clock
+        try:
+            turn = advance(compiled.program, execution, stimulus, now, os.urandom(32))
+        except Exception:
+            logger.exception("a defect ends the execution %s", execution.arn)
+            turn = break_down(compiled.program, execution, now)
+        if turn is None:
+            self._answer(live, post, None)
+            return
+        record = turn_record(
+            live.key,
+            live.version + 1,
+            turn,
+            new=live.new,
+            clock=live.clock,
+            now=now,
+            continued=isinstance(stimulus, Continue),
+        )
+        live.apply(turn, record)
+        live.unanswered += 1
+        if turn.more:
+            asyncio.get_running_loop().call_soon(self._go_on, live, record.timers[CONTINUE])
+        self._committer.add(record, lambda answer: self._answered(live, post, turn, record, answer))
+
+    def _go_on(self, live: Live, due: int) -> None:
+        if not live.discarded:
+            self.post(live.key, Post(TimerFired(CONTINUE), due=due))
+
+    def _answer(self, live: Live, post: Post, turn: Turn | None) -> None:
+        """Tell the caller, once everything that the answer rests on is committed."""
+        reply = post.reply
+        if reply is None:
+            return
+
+        def tell() -> None:
+            if not reply.done():
+                reply.set_result(turn)
+
+        if live.unanswered and turn is None:
+            live.after_commit.append(tell)
+        else:
+            tell()
+
+    # -- the commit
+
+    def _answered(self, live: Live, post: Post, turn: Turn, record: TurnRecord, answer: Answer | StoreError) -> None:
+        live.unanswered -= 1
+        if answer is not Answer.ACCEPTED:
+            error: Exception
+            if answer is Answer.EXISTS:
+                error = AlreadyStarted()
+            elif answer is Answer.STALE:
+                error = Refused("the execution has changed in the meantime")
+            else:
+                error = answer
+            self._fail(post, error)
+            self._discard(live, error)
+            return
+        self._outside.committed(live, turn, record)
+        self._answer(live, post, turn)
+        if not live.unanswered:
+            waiting, live.after_commit = live.after_commit, []
+            for tell in waiting:
+                tell()
+        self.clock_may_jump(live)
+        self._rest(live)
+
+    def _discard(self, live: Live, error: Exception) -> None:
+        """Forget an execution whose frames in memory are not what the store holds."""
+        live.discarded = True
+        live.pumping = False
+        if self._live.get(live.key) is live:
+            del self._live[live.key]
+        self._idle.pop(live.key, None)
+        live.after_commit.clear()
+        while live.inbox:
+            self._fail(live.inbox.popleft(), error)
+
+    def _fail(self, post: Post, error: Exception) -> None:
+        if post.reply is not None and not post.reply.done():
+            post.reply.set_exception(error)
+        elif post.reply is None and isinstance(post.stimulus, TimerFired | Continue):
+            logger.warning("a timer could not be taken in and will fire again: %s", error)
+
+    def _rest(self, live: Live) -> None:
+        """Keep an execution to which nothing is happening among the idle ones, or let it go."""
+        if live.discarded or live.pumping or live.inbox or live.unanswered:
+            return
+        assert live.execution is not None
+        if live.execution.status != "RUNNING":
+            self._live.pop(live.key, None)
+            return
+        self._idle[live.key] = live
+        self._idle.move_to_end(live.key)
+        if len(self._idle) > self._idle_bound:
+            key, _ = self._idle.popitem(last=False)
+            self._live.pop(key, None)
+
+    # -- virtual time
+
+    def clock_may_jump(self, live: Live) -> None:
+        """Let a virtual clock jump to the next timer where nothing else can happen before it."""
+        if live.clock is None or live.inbox or live.unanswered or live.discarded or not live.timers:
+            return
+        execution = live.execution
+        if execution is None or execution.status != "RUNNING" or self._outside.is_working(live.key):
+            return
+        name, due = min(live.timers.items(), key=lambda timer: (timer[1], timer[0]))
+        live.clock = max(live.clock, due)
+        asyncio.get_running_loop().call_soon(self.post, live.key, Post(TimerFired(name), due=due))
+
+    def live(self, key: int) -> Live | None:
+        """The execution, where it is in memory."""
+        return self._live.get(key)
+
+    def execution(self, key: int) -> Execution | None:
+        live = self._live.get(key)
+        return live.execution if live else None

@@ -1,0 +1,255 @@
+"""The engine: drives machines, and carries out what their turns ask for.
+
+Rules that must stay true here:
+- An answer leaves only after the commit that it rests on.
+- The engine knows no HTTP, no AWS shapes and no integration: it is asked in plain words and answers in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import secrets
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable
+
+from stepwell.engine.activities import Activities
+from stepwell.engine.clock import Clock, SystemClock
+from stepwell.engine.committer import Committer
+from stepwell.engine.dispatch import Dispatcher
+from stepwell.engine.driver import AlreadyStarted, Driver
+from stepwell.engine.errors import (
+    ExecutionAlreadyExists,
+    ExecutionDoesNotExist,
+    InvalidToken,
+    Stopping,
+    TaskDoesNotExist,
+    TaskTimedOut,
+)
+from stepwell.engine.live import Live, new_execution
+from stepwell.engine.outbox import Outbox
+from stepwell.engine.programs import Programs
+from stepwell.engine.reading import read_history
+from stepwell.engine.records import CONTINUE
+from stepwell.engine.requests import ActivityTask, Started, StartRequest
+from stepwell.engine.settings import EngineSettings
+from stepwell.engine.timers import Timers
+from stepwell.language.model import Program
+from stepwell.machine import stimulus as stimuli
+from stepwell.machine.history import Event
+from stepwell.machine.stimulus import Start, Stimulus, Stop, TimerFired
+from stepwell.machine.turn import Turn
+from stepwell.store.protocol import NewExecution, Store, TurnRecord
+
+__all__ = ["Engine", "EngineSettings"]
+
+
+class Engine:
+    """One engine on one store. `start` before anything else, `stop` at the end; the store stays the caller's."""
+
+    def __init__(
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        settings: EngineSettings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        settings = settings or EngineSettings()
+        self.store = store
+        self._dispatcher = dispatcher
+        self._clock = clock or SystemClock()
+        self._programs = Programs(store)
+        self._committer = Committer(store)
+        self._driver = Driver(store, self._programs, self._committer, self._clock, self, settings.idle_executions)
+        self._timers = Timers(store, self._clock, self._fire, settings.timer_window)
+        self._outbox = Outbox(store, dispatcher, self._driver.submit, settings.in_flight)
+        self._activities = Activities(store, self._driver)
+        self._watchers: dict[int, set[asyncio.Future[None]]] = {}
+        self._last_key = 0
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Take up what an earlier process has left, and serve."""
+        await self._dispatcher.start()
+        self._timers.start()
+        self._outbox.start()
+
+    async def stop(self, grace: float) -> None:
+        """Take nothing new, give running tasks `grace` seconds, commit what they told. All else stays in the store."""
+        self._stopping = True
+        self._activities.stop()
+        for watchers in list(self._watchers.values()):
+            _wake(watchers)
+        await self._timers.stop()
+        await self._outbox.stop(grace)
+        await self._dispatcher.stop(grace)
+        await self._committer.flush()
+
+    # -- executions
+
+    async def start_execution(self, request: StartRequest) -> Started:
+        """Start an execution; the answer comes after the commit.
+
+        The same name and input while the execution runs give the same answer. Raises ExecutionAlreadyExists, Stopping,
+        StoreError.
+        """
+        self._refuse_while_stopping()
+        machine = request.machine
+        now = self._clock.now()
+        compiled = self._programs.cached(machine.definition_hash) or await self._programs.get(machine.definition_hash)
+        new = NewExecution(
+            key=self._draw_key(now),
+            arn=request.arn,
+            machine_arn=machine.arn,
+            machine_id=machine.id,
+            name=request.name,
+            definition_hash=machine.definition_hash,
+            revision_id=machine.revision_id,
+            role_arn=machine.role_arn,
+            start_date=now,
+            input=request.input,
+            trace_header=request.trace_header,
+            test_case=request.test_case,
+        )
+        live = Live(new.key, new_execution(new), compiled, new=new, clock=now if request.virtual else None)
+        self._driver.add(live)
+        try:
+            await self._driver.submit(new.key, Start())
+        except AlreadyStarted:
+            return await self._same_start(request)
+        return Started(new.arn, new.start_date)
+
+    async def _same_start(self, request: StartRequest) -> Started:
+        row = await self.store.find_execution(request.arn)
+        if row is None:
+            raise ExecutionDoesNotExist(request.arn)
+        if row.change.status == "RUNNING" and row.new.input == request.input:
+            return Started(row.new.arn, row.new.start_date)
+        raise ExecutionAlreadyExists(row)
+
+    def _draw_key(self, now: int) -> int:
+        """A key for a new execution: rising with time, so that rows of one time lie together."""
+        self._last_key = max(self._last_key + 1, (now << 21) | secrets.randbits(12) << 9)
+        return self._last_key
+
+    async def stop_execution(self, arn: str, error: str | None, cause: str | None) -> int:
+        """Abort an execution; when it ended, also where it had ended before. Raises ExecutionDoesNotExist."""
+        self._refuse_while_stopping()
+        key = await self.store.execution_key(arn)
+        if key is not None:
+            turn = await self._driver.submit(key, Stop(error, cause))
+            if turn is not None and turn.stop_date is not None:
+                return turn.stop_date
+        row = await self.store.find_execution(arn)
+        if row is None or row.change.stop_date is None:
+            raise ExecutionDoesNotExist(arn)
+        return row.change.stop_date
+
+    # -- tokens
+
+    async def send_task_success(self, token: str, output: str) -> None:
+        """`output` is JSON text. Raises InvalidToken, TaskDoesNotExist, TaskTimedOut."""
+        key, path = _open_token(token)
+        await self._tell_task(key, stimuli.TaskSucceeded(path, token, output))
+
+    async def send_task_failure(self, token: str, error: str | None, cause: str | None) -> None:
+        """Raises InvalidToken, TaskDoesNotExist, TaskTimedOut."""
+        key, path = _open_token(token)
+        await self._tell_task(key, stimuli.TaskFailed(path, token, error, cause))
+
+    async def send_task_heartbeat(self, token: str) -> None:
+        """Raises InvalidToken, TaskDoesNotExist, TaskTimedOut."""
+        key, path = _open_token(token)
+        await self._tell_task(key, stimuli.Heartbeat(path, token))
+
+    async def _tell_task(self, key: int, stimulus: Stimulus) -> None:
+        self._refuse_while_stopping()
+        try:
+            turn = await self._driver.submit(key, stimulus)
+        except KeyError:
+            raise TaskDoesNotExist from None
+        if turn is None:
+            raise TaskTimedOut
+
+    async def get_activity_task(self, activity_arn: str, worker_name: str | None, wait: float) -> ActivityTask | None:
+        """A task of an activity; None after `wait` seconds without one."""
+        self._refuse_while_stopping()
+        return await self._activities.poll(activity_arn, worker_name, wait)
+
+    # -- reading
+
+    async def history(self, key: int, from_id: int, limit: int, reverse: bool) -> list[Event]:
+        """Up to `limit` events from `from_id` on, or down from it."""
+        return await read_history(self.store, key, from_id, limit, reverse)
+
+    async def program(self, definition_hash: str) -> Program:
+        return (await self._programs.get(definition_hash)).program
+
+    async def wait_for_turn(self, key: int, after_event_id: int, timeout: float) -> None:
+        """Wait until the execution has more events than that, has ended, or the time (in seconds) is over."""
+        if self._stopping:
+            return
+        watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        watchers = self._watchers.setdefault(key, set())
+        watchers.add(watcher)
+        try:
+            loaded = await self.store.load_execution(key)
+            if loaded is None or loaded.row.change.status != "RUNNING":
+                return
+            if loaded.row.change.last_event_id <= after_event_id:
+                await asyncio.wait([watcher], timeout=timeout)
+        finally:
+            watchers.discard(watcher)
+            if not watchers and self._watchers.get(key) is watchers:
+                del self._watchers[key]
+
+    # -- what turns ask for
+
+    def committed(self, live: Live, turn: Turn, record: TurnRecord) -> None:
+        """A turn is durable: carry out what it asks for."""
+        key = live.key
+        if live.clock is None:
+            for name, due in record.timers.items():
+                if name != CONTINUE:
+                    self._timers.add(key, name, due)
+        if record.effects_removed or record.effects_removed_below:
+            self._outbox.remove(key, frozenset(record.effects_removed), tuple(record.effects_removed_below))
+        execution = live.execution
+        assert execution is not None
+        for effect in turn.effects:
+            if effect.resource.kind != "activity" or self._dispatcher.answers_activity(
+                execution.machine_arn, execution.test_case, effect.state_name
+            ):
+                self._outbox.add(execution, effect, live.clock is not None)
+            else:
+                self._activities.offer(effect.resource.arn)
+        watchers = self._watchers.get(key)
+        if watchers and turn.events:
+            _wake(watchers)
+
+    def is_working(self, key: int) -> bool:
+        return self._outbox.is_working(key)
+
+    async def _fire(self, key: int, name: str, due: int) -> None:
+        await self._driver.submit(key, TimerFired(name), due)
+
+    def _refuse_while_stopping(self) -> None:
+        if self._stopping:
+            raise Stopping("the engine is shutting down")
+
+
+def _wake(watchers: Iterable[asyncio.Future[None]]) -> None:
+    for watcher in watchers:
+        if not watcher.done():
+            watcher.set_result(None)
+
+
+def _open_token(token: str) -> tuple[int, str]:
+    """The execution's key and the frame's path. Raises InvalidToken."""
+    try:
+        raw = urlsafe_b64decode(token.encode("ascii"))
+        if len(raw) < 27 or raw[0] != 1:
+            raise InvalidToken(token)
+        return int.from_bytes(raw[1:9], "big"), raw[27:].decode("ascii")
+    except (UnicodeError, binascii.Error):
+        raise InvalidToken(token) from None

@@ -1,0 +1,112 @@
+"""An execution that is in memory because something is happening to it.
+
+Rules that must stay true here:
+- What is in memory is what the store holds, plus turns that are on their way there; when one of these is refused, all
+  of it is thrown away and read again.
+- An execution that merely waits is not kept: the most recent few stay, within a fixed bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast, get_args
+
+from stepwell.engine.programs import Compiled
+from stepwell.machine.codec import decode_calls, decode_frames, frame_references
+from stepwell.machine.datum import Datum
+from stepwell.machine.execution import Execution, Status
+from stepwell.machine.stimulus import Stimulus
+from stepwell.machine.turn import Turn
+from stepwell.store.protocol import LoadedExecution, NewExecution, Store, TurnRecord
+
+
+@dataclass(slots=True)
+class Post:
+    """A stimulus on its way to an execution. `reply` gets the committed turn, None where the stimulus was stale, or the
+    error of the commit. `due` is set for a timer: it counts only while the timer still stands at that time."""
+
+    stimulus: Stimulus
+    reply: asyncio.Future[Turn | None] | None = None
+    due: int | None = None
+
+
+@dataclass(slots=True)
+class Live:
+    """`execution` is None until it is loaded. `unanswered` counts the turns that are being committed; `clock` is the
+    present time of a virtual clock."""
+
+    key: int
+    execution: Execution | None = None
+    compiled: Compiled | None = None
+    version: int = 0
+    clock: int | None = None
+    new: NewExecution | None = None  # until its first turn is computed
+    timers: dict[str, int] = field(default_factory=dict)
+    inbox: deque[Post] = field(default_factory=deque)
+    pumping: bool = False
+    unanswered: int = 0
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+    discarded: bool = False
+
+    def apply(self, turn: Turn, record: TurnRecord) -> None:
+        """Stand where the turn leads to."""
+        execution = self.execution
+        assert execution is not None
+        for prefix in turn.frames_removed:
+            if prefix == "":
+                execution.frames.clear()
+                continue
+            for path in [path for path in execution.frames if path.startswith(prefix)]:
+                del execution.frames[path]
+        execution.frames.update(turn.frames)
+        execution.status = turn.status
+        execution.last_event_id = turn.last_event_id
+        execution.calls = dict(turn.calls)
+        for name in record.timers_removed:
+            self.timers.pop(name, None)
+        for prefix in record.timers_removed_below:
+            for name in [name for name in self.timers if name.startswith(prefix)]:
+                del self.timers[name]
+        self.timers.update(record.timers)
+        self.version = record.version
+        self.new = None
+
+
+def new_execution(new: NewExecution) -> Execution:
+    """An execution before its first turn."""
+    return Execution(
+        key=new.key,
+        arn=new.arn,
+        name=new.name,
+        machine_arn=new.machine_arn,
+        machine_name=new.machine_arn.rsplit(":", 1)[1],
+        role_arn=new.role_arn,
+        start_date=new.start_date,
+        input=Datum.of_text(new.input),
+        test_case=new.test_case,
+    )
+
+
+async def restore(store: Store, loaded: LoadedExecution, compiled: Compiled) -> Execution:
+    """The execution as the store has it."""
+    row = loaded.row
+    wanted: set[bytes] = set()
+    for record in loaded.frames.values():
+        wanted.update(frame_references(record))
+    texts = await store.payloads(row.new.key, list(wanted)) if wanted else {}
+    execution = new_execution(row.new)
+    execution.status = _status(row.change.status)
+    execution.last_event_id = row.change.last_event_id
+    execution.redrive_count = row.change.redrive_count
+    execution.calls = decode_calls(row.change.data)
+    execution.frames = decode_frames(compiled.program, loaded.frames, texts.__getitem__)
+    return execution
+
+
+def _status(text: str) -> Status:
+    if text not in get_args(Status):
+        raise ValueError(f"unknown status {text}")
+    return cast(Status, text)

@@ -1,0 +1,229 @@
+"""Tasks: dispatched after the commit that scheduled them, again after a crash, ended when nobody wants them any more.
+
+Rules that must stay true here:
+- The store's outbox is the truth; memory holds the tasks that are under way, within a fixed bound. More wait on disk.
+- An outcome that cannot be committed is kept and tried again: the work was done, and is not thrown away.
+- A task whose row is gone (stopped, timed out, its branch failed) is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+from stepwell.engine.dispatch import (
+    Dispatcher,
+    Failed,
+    Outcome,
+    SubmitFailed,
+    Submitted,
+    Succeeded,
+    Task,
+    TimedOut,
+)
+from stepwell.engine.live import new_execution
+from stepwell.engine.records import decode_effect, effect_references
+from stepwell.machine import stimulus as stimuli
+from stepwell.machine.execution import Execution
+from stepwell.machine.stimulus import Stimulus
+from stepwell.machine.turn import TaskEffect, Turn
+from stepwell.store.protocol import OutboxRow, Store, StoreError
+
+logger = logging.getLogger("stepwell.engine")
+
+_PAGE = 200
+_PATIENCE = 60.0  # seconds between two tries to commit an outcome, at most
+
+
+class Submit(Protocol):
+    async def __call__(self, key: int, stimulus: Stimulus) -> Turn | None: ...
+
+
+@dataclass(slots=True)
+class _Under:
+    """A task that is under way. `closing` once its last outcome is being committed: nothing is left to cancel."""
+
+    path: str
+    run: asyncio.Task[None] | None = None
+    closing: bool = False
+
+
+class Outbox:
+    def __init__(self, store: Store, dispatcher: Dispatcher, submit: Submit, bound: int) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._submit = submit
+        self._bound = bound
+        self._under_way: dict[int, dict[int, _Under]] = {}
+        self._count = 0
+        self._overflow = True  # there may be rows on disk that are not under way
+        self._refill: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Dispatch what an earlier process has left."""
+        self._look()
+
+    async def stop(self, grace: float) -> None:
+        """Wait up to `grace` seconds for what is under way, then leave the rest to the next process."""
+        self._stopping = True
+        runs = [under.run for tasks in self._under_way.values() for under in tasks.values() if under.run]
+        if self._refill is not None:
+            self._refill.cancel()
+            runs.append(self._refill)
+        if not runs:
+            return
+        _, late = await asyncio.wait(runs, timeout=grace)
+        for run in late:
+            run.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
+
+    def is_working(self, key: int) -> bool:
+        return key in self._under_way
+
+    # -- taking in and letting go
+
+    def add(self, execution: Execution, effect: TaskEffect, virtual: bool) -> None:
+        """A task was committed: dispatch it, or leave it on disk while too many are under way."""
+        if self._stopping:
+            return
+        if self._count >= self._bound:
+            self._overflow = True
+            return
+        tasks = self._under_way.setdefault(execution.key, {})
+        if effect.id in tasks:
+            return
+        under = tasks[effect.id] = _Under(effect.path)
+        self._count += 1
+        under.run = asyncio.get_running_loop().create_task(
+            self._carry_out(execution.key, effect, _task(execution, effect, virtual), under)
+        )
+
+    def remove(self, key: int, ids: frozenset[int], prefixes: tuple[str, ...]) -> None:
+        """Rows of the outbox are gone: end what runs for them."""
+        for effect_id, under in list(self._under_way.get(key, {}).items()):
+            gone = effect_id in ids or any(under.path.startswith(prefix) for prefix in prefixes)
+            if gone and not under.closing and under.run is not None:
+                under.run.cancel()
+
+    def _forget(self, key: int, effect_id: int) -> None:
+        tasks = self._under_way[key]
+        del tasks[effect_id]
+        if not tasks:
+            del self._under_way[key]
+        self._count -= 1
+        if self._overflow and self._count <= self._bound // 2:
+            self._look()
+
+    # -- the rows on disk
+
+    def _look(self) -> None:
+        if self._refill is None and not self._stopping:
+            self._refill = asyncio.get_running_loop().create_task(self._read())
+
+    async def _read(self) -> None:
+        """Dispatch rows from the store until all are under way or the bound is reached."""
+        try:
+            after = (0, 0)
+            self._overflow = False
+            while not self._overflow:
+                rows = await self._store.outbox("task", after, _PAGE)
+                for row in rows:
+                    await self._dispatch_row(row)
+                if len(rows) < _PAGE:
+                    return
+                after = (rows[-1].key, rows[-1].effect.id)
+        except StoreError as error:
+            logger.warning("the outbox cannot be read, trying again: %s", error)
+            self._overflow = True
+            await asyncio.sleep(1)
+        finally:
+            self._refill = None
+            if self._overflow and self._count <= self._bound // 2:
+                self._look()
+
+    async def _dispatch_row(self, row: OutboxRow) -> None:
+        if row.effect.id in self._under_way.get(row.key, {}):
+            return
+        loaded = await self._store.load_execution(row.key)
+        if loaded is None:
+            return
+        wanted = effect_references(row.effect)
+        texts = await self._store.payloads(row.key, wanted) if wanted else {}
+        effect = decode_effect(row.effect, texts.__getitem__)
+        self.add(new_execution(loaded.row.new), effect, loaded.row.change.clock is not None)
+
+    # -- one task
+
+    async def _carry_out(self, key: int, effect: TaskEffect, task: Task, under: _Under) -> None:
+        outcomes = self._dispatcher.run(task)
+        try:
+            async for outcome in outcomes:
+                under.closing = not isinstance(outcome, Submitted) or task.resource.pattern == "waitForTaskToken"
+                turn = await self._tell(key, _stimulus(effect, outcome))
+                under.closing = False
+                if turn is None:
+                    break
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            logger.exception("a defect in the dispatcher fails the task %s", task.resource.arn)
+            cause = "An internal error occurred while carrying out the task."
+            under.closing = True
+            await self._tell(key, stimuli.TaskFailed(effect.path, effect.token, "States.TaskFailed", cause))
+        finally:
+            await _close(outcomes)
+            self._forget(key, effect.id)
+
+    async def _tell(self, key: int, stimulus: Stimulus) -> Turn | None:
+        """Commit an outcome, however long the store needs."""
+        pause = 0.05
+        while True:
+            try:
+                return await self._submit(key, stimulus)
+            except KeyError:
+                return None
+            except StoreError as error:
+                logger.warning("an outcome cannot be committed, trying again in %.1f s: %s", pause, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _PATIENCE)
+
+
+async def _close(outcomes: object) -> None:
+    close = getattr(outcomes, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _task(execution: Execution, effect: TaskEffect, virtual: bool) -> Task:
+    return Task(
+        resource=effect.resource,
+        input=effect.input,
+        token=effect.token,
+        execution_arn=execution.arn,
+        machine_arn=execution.machine_arn,
+        state_name=effect.state_name,
+        role_arn=execution.role_arn,
+        idempotency_key=f"{execution.arn}:{effect.id}",
+        deadline=effect.deadline,
+        test_case=execution.test_case,
+        call=effect.call,
+        virtual=virtual,
+    )
+
+
+def _stimulus(effect: TaskEffect, outcome: Outcome) -> Stimulus:
+    path, token = effect.path, effect.token
+    match outcome:
+        case Succeeded():
+            return stimuli.TaskSucceeded(path, token, outcome.output)
+        case Failed():
+            return stimuli.TaskFailed(path, token, outcome.error, outcome.cause)
+        case TimedOut():
+            return stimuli.TaskTimedOut(path, token, outcome.error, outcome.cause)
+        case Submitted():
+            return stimuli.TaskSubmitted(path, token, outcome.output)
+        case SubmitFailed():
+            return stimuli.TaskSubmitFailed(path, token, outcome.error, outcome.cause)

@@ -1,0 +1,71 @@
+"""Compiled definitions, cached by content hash.
+
+Rules that must stay true here:
+- A definition is compiled once a process, however many executions run on it; the cache is bounded.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from stepwell.language.definition import compile_definition
+from stepwell.language.model import Map, Parallel, Program, Task
+from stepwell.store.protocol import Store, StoreError
+
+_CACHED = 1_000
+
+
+def definition_hash(text: str) -> str:
+    """The name of a definition's text."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`activities` holds the ARNs of the activities that the program refers to."""
+
+    program: Program
+    activities: frozenset[str]
+
+
+class Programs:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._cache: OrderedDict[str, Compiled] = OrderedDict()
+
+    def cached(self, hash: str) -> Compiled | None:
+        found = self._cache.get(hash)
+        if found is not None:
+            self._cache.move_to_end(hash)
+        return found
+
+    async def get(self, hash: str) -> Compiled:
+        """Raises StoreError where the store has no such definition, InvalidDefinition where it does not compile."""
+        found = self.cached(hash)
+        if found is None:
+            text = await self._store.definition(hash)
+            if text is None:
+                raise StoreError(f"the definition {hash} is not in the store")
+            program = compile_definition(text)
+            found = Compiled(program, frozenset(_activities(program)))
+            self._cache[hash] = found
+            if len(self._cache) > _CACHED:
+                self._cache.popitem(last=False)
+        return found
+
+
+def _activities(program: Program) -> Iterator[str]:
+    for state in program.states.values():
+        match state:
+            case Task() if state.resource.kind == "activity":
+                yield state.resource.arn
+            case Parallel():
+                for branch in state.branches:
+                    yield from _activities(branch)
+            case Map():
+                yield from _activities(state.processor)
+            case _:
+                pass

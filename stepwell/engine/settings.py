@@ -1,0 +1,15 @@
+"""What can be set about the engine. Times are milliseconds unless the name says seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """`in_flight` bounds the tasks that are dispatched at once; more wait in the outbox, on disk. `timer_window` is how
+    far ahead timers are held in memory. `idle_executions` is how many executions that merely wait stay in memory."""
+
+    in_flight: int = 1_000
+    timer_window: int = 10_000
+    idle_executions: int = 256

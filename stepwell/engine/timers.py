@@ -1,0 +1,116 @@
+"""Durable timers on the real clock.
+
+Rules that must stay true here:
+- The store holds all timers; memory holds those of the next few seconds only, within a fixed bound.
+- A timer fires at least once: one whose turn was lost fires again at the next look into the store. One that was
+  replaced or removed meanwhile is told apart by its due time when it arrives.
+- Overdue timers are fed in step with what the driver takes in, so that ten thousand of them do not fill the memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from heapq import heappop, heappush
+from typing import TypeAlias
+
+from stepwell.engine.clock import Clock
+from stepwell.store.protocol import Store, StoreError
+
+logger = logging.getLogger("stepwell.engine")
+
+Fire: TypeAlias = Callable[[int, str, int], Awaitable[None]]
+
+_HELD = 5_000  # timers that one look into the store brings into memory
+_AT_ONCE = 200  # timers that are being taken in at the same time
+
+
+class Timers:
+    def __init__(self, store: Store, clock: Clock, fire: Fire, window: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._fire = fire
+        self._window = window
+        self._heap: list[tuple[int, int, str]] = []
+        self._held: dict[tuple[int, str], int] = {}
+        self._horizon = 0
+        self._changed = asyncio.Event()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._firing: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Fire nothing more; what is being taken in is waited for."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        if self._firing:
+            await asyncio.gather(*self._firing, return_exceptions=True)
+
+    def add(self, key: int, name: str, due: int) -> None:
+        """A timer was committed."""
+        if due <= self._horizon:
+            self._hold(key, name, due)
+
+    def _hold(self, key: int, name: str, due: int) -> None:
+        if self._held.get((key, name)) == due:
+            return
+        self._held[(key, name)] = due
+        if not self._heap or due < self._heap[0][0]:
+            self._changed.set()
+        heappush(self._heap, (due, key, name))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+                await self._serve()
+            except StoreError as error:
+                logger.warning("timers cannot be read, trying again: %s", error)
+                await asyncio.sleep(1)
+
+    async def _look(self) -> None:
+        """Bring the timers of the next window into memory."""
+        until = self._clock.now() + self._window
+        rows = await self._store.due_timers(until, _HELD)
+        self._horizon = until if len(rows) < _HELD else rows[-1].due
+        for row in rows:
+            self._hold(row.key, row.name, row.due)
+
+    async def _serve(self) -> None:
+        """Fire what is due, until it is time for another look."""
+        next_look = min(self._horizon, self._clock.now() + self._window // 2)
+        while True:
+            self._changed.clear()
+            now = self._clock.now()
+            while self._heap and self._heap[0][0] <= now:
+                due, key, name = heappop(self._heap)
+                if self._held.get((key, name)) != due:
+                    continue
+                del self._held[(key, name)]
+                await self._slots.acquire()
+                task = asyncio.get_running_loop().create_task(self._fire_one(key, name, due))
+                self._firing.add(task)
+                task.add_done_callback(self._firing.discard)
+            if now >= next_look and not self._firing:
+                return
+            wake = min(self._heap[0][0], next_look) if self._heap else next_look
+            try:
+                await asyncio.wait_for(self._changed.wait(), max(wake - now, 1) / 1000)
+            except TimeoutError:
+                continue
+
+    async def _fire_one(self, key: int, name: str, due: int) -> None:
+        try:
+            await self._fire(key, name, due)
+        except StoreError as error:
+            logger.warning("a timer could not be taken in and will fire again: %s", error)
+        except KeyError:
+            pass  # its execution is gone
+        finally:
+            self._slots.release()
