@@ -17,7 +17,7 @@ from stepwell.language.model import Map, Parallel, Retrier, State, Task
 from stepwell.language.values import Json
 from stepwell.machine.datum import EMPTY, Datum
 from stepwell.machine.execution import Frame
-from stepwell.machine.failure import Failure, StateFailed, of_query, too_large
+from stepwell.machine.failure import RUNTIME, Failure, StateFailed, of_query, too_large
 from stepwell.machine.run import Run, exceeds_limit
 
 _ABORTABLE = ("Task", "Wait", "Map", "Parallel")
@@ -51,14 +51,18 @@ def end_branch(run: Run, frame: Frame, output: Datum) -> None:
     run.joins.append(frame)
 
 
-def fail_state(run: Run, frame: Frame, state: State, failure: Failure) -> None:
-    """A state has failed: retry it, let a catcher take over, or fail the branch."""
+def fail_state(run: Run, frame: Frame, state: State, failure: Failure, *, of_branch: bool = False) -> None:
+    """A state has failed: retry it, let a catcher take over, or fail the branch.
+
+    `of_branch` says that a branch or an iteration of the state has failed, rather than what the state evaluates itself
+    (recorded: a runtime error in the fields of a Map ends the execution without MapStateFailed).
+    """
     if frame.doing == "children":
         _end_children(run, frame, state, frame.last_id)
     if isinstance(state, Task | Parallel | Map):
         if _retry(run, frame, state.retry, failure):
             return
-        if isinstance(state, Parallel | Map):
+        if isinstance(state, Parallel | Map) and (of_branch or failure.error != RUNTIME):
             run.event(frame, f"{type(state).__name__}StateFailed", {})
         for catcher in state.catch:
             if failure.matches(catcher.error_equals):
@@ -120,7 +124,7 @@ def fail_branch(run: Run, frame: Frame, failure: Failure) -> None:
     frame.doing = "done"
     _end_children(run, parent, state, failed_id)
     parent.last_id = failed_id
-    fail_state(run, parent, state, failure)
+    fail_state(run, parent, state, failure, of_branch=True)
 
 
 def _end_children(run: Run, frame: Frame, state: State, failed_id: int) -> None:
