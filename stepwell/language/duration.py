@@ -15,6 +15,9 @@ from stepwell.language.jsonpath import MISSING, Path
 from stepwell.language.scope import Scope
 from stepwell.language.timestamp import parse_timestamp
 
+# The longest wait in seconds (AWS, "Wait state").
+LONGEST = 99_999_999
+
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
@@ -44,6 +47,10 @@ class SecondsPath:
             )
         if value < 0:
             raise QueryError(f"The SecondsPath parameter references a negative value: {self.path.text} == {value}")
+        if value > LONGEST:
+            raise QueryError(
+                f"The SecondsPath parameter references a value greater than {LONGEST}: {self.path.text} == {value}"
+            )
         return now + value * 1000
 
 
@@ -55,7 +62,7 @@ class Timestamp:
 
     def until(self, scope: Scope, now: int) -> int:  # noqa: ARG002
         """The end of the wait."""
-        return self.time
+        return _whole_second(self.time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +77,14 @@ class TimestampPath:
         if value is MISSING or value is None:
             raise QueryError(f"The TimestampPath parameter does not reference an input value: {self.path.text}")
         try:
-            return parse_timestamp(value if isinstance(value, str) else "")
+            return _whole_second(parse_timestamp(value if isinstance(value, str) else ""))
         except ValueError:
             raise QueryError(
                 "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format "
                 f"string: {self.path.text} == {java_text(value)}"
             ) from None
+
+
+def _whole_second(time: int) -> int:
+    """AWS looks at a timestamp up to its seconds and drops what is finer."""
+    return time - time % 1000

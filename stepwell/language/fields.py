@@ -16,6 +16,9 @@ from stepwell.language.values import Json
 
 __all__ = ["ItemsPath", "Literal", "StringField", "WholeNumberPath", "compile_string_path"]
 
+# The largest number of seconds that AWS takes.
+LARGEST = 99_999_999
+
 
 class WholeNumberPath:
     """TimeoutSecondsPath, HeartbeatSecondsPath, MaxConcurrencyPath: a path that must lead to a whole number."""
@@ -36,6 +39,8 @@ class WholeNumberPath:
                 f'The {self._field} field refers to value "{java_text(value)}" which is not a valid integer: '
                 f"{self._path.text}"
             )
+        if value > LARGEST:
+            raise QueryError(f"{self._field.removesuffix('Path')} cannot be greater than {LARGEST}.")
         if value < self._minimum:
             rule = "cannot be negative" if self._minimum == 0 else "must be positive"
             raise QueryError(f"{self._field.removesuffix('Path')} {rule}.")

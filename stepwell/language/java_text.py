@@ -13,20 +13,38 @@ from stepwell.language.values import Json
 
 
 def java_text(value: Json) -> str:
-    """The value as Java prints it."""
+    """The value as Java prints it. The depth of the value is no depth of calls."""
+    if isinstance(value, str):
+        return value
+    pieces: list[str] = []
+    waiting: list[tuple[str, Json]] = [("", value)]  # texts, each with a value behind it or a closing bracket as text
+    while waiting:
+        before, item = waiting.pop()
+        pieces.append(before)
+        if isinstance(item, dict):
+            pieces.append("{")
+            waiting.append(("", "}"))
+            members = list(item.items())
+            waiting += [(f", {key}=", member) for key, member in members[:0:-1]]
+            waiting += [(f"{key}=", member) for key, member in members[:1]]
+        elif isinstance(item, list):
+            pieces.append("[")
+            waiting.append(("", "]"))
+            waiting += [(", ", member) for member in item[:0:-1]]
+            waiting += [("", member) for member in item[:1]]
+        else:
+            pieces.append(_java_scalar(item))
+    return "".join(pieces)
+
+
+def _java_scalar(value: str | float | bool | None) -> str:
     if isinstance(value, str):
         return value
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return _java_double(value)
-    if isinstance(value, list):
-        return "[" + ", ".join(map(java_text, value)) + "]"
-    return "{" + ", ".join(f"{key}={java_text(item)}" for key, item in value.items()) + "}"
+    return _java_double(value) if isinstance(value, float) else str(value)
 
 
 def _java_double(value: float) -> str:

@@ -35,8 +35,10 @@ from stepwell.language.jsonpath_walk import MISSING, Answer, CompileQuery, Found
 from stepwell.language.values import Json
 
 Predicate: TypeAlias = Callable[[Json, Walk], bool]
-_Relation: TypeAlias = Callable[[Found, Found], bool]
+_Relation: TypeAlias = Callable[[Found, Found, Walk], bool]
 
+# So many characters cost as much as one value.
+_CHARACTERS = 50
 # The flags of Java's Pattern that RE2 knows too.
 _FLAGS = frozenset("ims")
 
@@ -75,13 +77,13 @@ def _comparison(comparison: Comparison, compile_query: CompileQuery) -> Predicat
     left = compile_operand(comparison.left, compile_query)
     if isinstance(comparison.right, Pattern):
         matches = _compile_pattern(comparison.right)
-        return lambda current, walk: matches(left(current, walk))
+        return lambda current, walk: matches(left(current, walk), walk)
     right = compile_operand(comparison.right, compile_query)
     relation = _RELATIONS[comparison.operator]
-    return lambda current, walk: relation(left(current, walk), right(current, walk))
+    return lambda current, walk: relation(left(current, walk), right(current, walk), walk)
 
 
-def _compile_pattern(pattern: Pattern) -> Callable[[Found], bool]:
+def _compile_pattern(pattern: Pattern) -> Callable[[Found, Walk], bool]:
     if not _FLAGS.issuperset(pattern.flags):
         raise SyntaxFault(f"the flags '{pattern.flags}' of a pattern are not known")
     options = re2.Options()
@@ -92,28 +94,31 @@ def _compile_pattern(pattern: Pattern) -> Callable[[Found], bool]:
     except re2.error:
         raise SyntaxFault(f"'{pattern.pattern}' is not a usable regular expression") from None
 
-    def matches(value: Found) -> bool:
+    def matches(value: Found, walk: Walk) -> bool:
         if isinstance(value, list):
-            return any(matches(item) for item in value if not isinstance(item, list))
+            return any(matches(item, walk) for item in value if not isinstance(item, list))
         if value is MISSING or value is None or isinstance(value, dict):
             return False
-        return compiled.fullmatch(java_text(value)) is not None
+        text = java_text(value)
+        walk.pay(1 + len(text) // _CHARACTERS)
+        return compiled.fullmatch(text) is not None
 
     return matches
 
 
-def _equals(left: Found, right: Found) -> bool:
+def _equals(left: Found, right: Found, walk: Walk) -> bool:
     if left is MISSING or right is MISSING:
         return False
     if _is_number(left) and (_is_number(right) or isinstance(right, str)):
-        return _decimal(left) is not None and _decimal(left) == _decimal(right)
+        number = _decimal(left)
+        return number is not None and number == _decimal(right)
     if isinstance(left, str) and _is_number(right):
         return left == java_text(right)
-    return equal(left, right)
+    return equal(left, right, walk.pay)
 
 
-def _equals_in_type(left: Found, right: Found) -> bool:
-    return _is_number(left) == _is_number(right) and _equals(left, right)
+def _equals_in_type(left: Found, right: Found, walk: Walk) -> bool:
+    return _is_number(left) == _is_number(right) and _equals(left, right, walk)
 
 
 def _decimal(value: Json) -> Decimal | None:
@@ -130,7 +135,7 @@ def _is_number(value: Found) -> bool:
 def _ordered(compare: Callable[[Decimal | str, Decimal | str], bool]) -> _Relation:
     """Numbers with numbers and strings with strings; nothing else has an order."""
 
-    def relation(left: Found, right: Found) -> bool:
+    def relation(left: Found, right: Found, walk: Walk) -> bool:  # noqa: ARG001
         if isinstance(left, str) and isinstance(right, str):
             return compare(left, right)
         if left is MISSING or right is MISSING or not (_is_number(left) and _is_number(right)):
@@ -141,53 +146,57 @@ def _ordered(compare: Callable[[Decimal | str, Decimal | str], bool]) -> _Relati
     return relation
 
 
-def _in(left: Found, right: Found) -> bool:
-    return isinstance(right, list) and any(_equals(left, item) for item in right)
+def _in(left: Found, right: Found, walk: Walk) -> bool:
+    if not isinstance(right, list):
+        return False
+    walk.pay(len(right))
+    return any(_equals(left, item, walk) for item in right)
 
 
-def _contains(left: Found, right: Found) -> bool:
+def _contains(left: Found, right: Found, walk: Walk) -> bool:
     if isinstance(left, str):
+        walk.pay(len(left) // _CHARACTERS)
         return isinstance(right, str) and right in left
-    return _in(right, left)
+    return _in(right, left, walk)
 
 
-def _all(left: Found, right: Found) -> bool:
-    return isinstance(left, list) and isinstance(right, list) and all(_in(item, left) for item in right)
+def _all(left: Found, right: Found, walk: Walk) -> bool:
+    return isinstance(left, list) and isinstance(right, list) and all(_in(item, left, walk) for item in right)
 
 
-def _any(left: Found, right: Found) -> bool:
-    return isinstance(left, list) and isinstance(right, list) and any(_in(item, left) for item in right)
+def _any(left: Found, right: Found, walk: Walk) -> bool:
+    return isinstance(left, list) and isinstance(right, list) and any(_in(item, left, walk) for item in right)
 
 
-def _none(left: Found, right: Found) -> bool:
-    return isinstance(left, list) and isinstance(right, list) and not any(_in(item, left) for item in right)
+def _none(left: Found, right: Found, walk: Walk) -> bool:
+    return isinstance(left, list) and isinstance(right, list) and not _any(left, right, walk)
 
 
-def _size(left: Found, right: Found) -> bool:
-    return isinstance(left, str | list) and _equals(len(left), right)
+def _size(left: Found, right: Found, walk: Walk) -> bool:
+    return isinstance(left, str | list) and _equals(len(left), right, walk)
 
 
-def _empty(left: Found, right: Found) -> bool:
+def _empty(left: Found, right: Found, walk: Walk) -> bool:  # noqa: ARG001
     return isinstance(left, str | list | dict) and (not left) is right
 
 
 _RELATIONS: Mapping[str, _Relation] = MappingProxyType(
     {
         "==": _equals,
-        "!=": lambda left, right: not _equals(left, right),
+        "!=": lambda left, right, walk: not _equals(left, right, walk),
         "===": _equals_in_type,
-        "!==": lambda left, right: not _equals_in_type(left, right),
+        "!==": lambda left, right, walk: not _equals_in_type(left, right, walk),
         "<": _ordered(operator.lt),
         "<=": _ordered(operator.le),
         ">": _ordered(operator.gt),
         ">=": _ordered(operator.ge),
         "in": _in,
-        "nin": lambda left, right: not _in(left, right),
+        "nin": lambda left, right, walk: not _in(left, right, walk),
         "contains": _contains,
         "all": _all,
         "size": _size,
         "empty": _empty,
-        "subsetof": lambda left, right: _all(right, left),
+        "subsetof": lambda left, right, walk: _all(right, left, walk),
         "anyof": _any,
         "noneof": _none,
     }

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from stepwell.language.errors import QueryError
+from stepwell.language.java_text import java_text
 from stepwell.language.jsonpath_filter import compile_operand
 from stepwell.language.jsonpath_steps import Operand
 from stepwell.language.jsonpath_walk import MISSING, CompileQuery, Walk
@@ -70,7 +71,7 @@ def _keys(value: Json, arguments: list[Json]) -> Json:  # noqa: ARG001
 def _concat(value: Json, arguments: list[Json]) -> Json:
     parts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
     for argument in arguments:
-        parts += [str(item) for item in argument] if isinstance(argument, list) else [str(argument)]
+        parts += map(java_text, argument) if isinstance(argument, list) else [java_text(argument)]
     return "".join(parts)
 
 

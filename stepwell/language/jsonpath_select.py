@@ -80,7 +80,8 @@ def _member(name: str) -> Select:
 
 
 def _members(names: tuple[str, ...]) -> Select:
-    def select(values: list[Json], walk: Walk) -> list[Json]:  # noqa: ARG001
+    def select(values: list[Json], walk: Walk) -> list[Json]:
+        walk.pay(len(values) * len(names))
         return [value[name] for value in values if isinstance(value, dict) for name in names if name in value]
 
     return select
@@ -89,14 +90,16 @@ def _members(names: tuple[str, ...]) -> Select:
 def _object_of(names: tuple[str, ...]) -> Select:
     """Jayway gives several names at the end of a path as one object with those members that are there."""
 
-    def select(values: list[Json], walk: Walk) -> list[Json]:  # noqa: ARG001
+    def select(values: list[Json], walk: Walk) -> list[Json]:
+        walk.pay(len(values) * len(names))
         return [{name: value[name] for name in names if name in value} for value in values if isinstance(value, dict)]
 
     return select
 
 
 def _items(indexes: tuple[int, ...]) -> Select:
-    def select(values: list[Json], walk: Walk) -> list[Json]:  # noqa: ARG001
+    def select(values: list[Json], walk: Walk) -> list[Json]:
+        walk.pay(len(values) * len(indexes))
         return [
             value[index]
             for value in values
@@ -109,8 +112,14 @@ def _items(indexes: tuple[int, ...]) -> Select:
 
 
 def _slice(part: slice) -> Select:
-    def select(values: list[Json], walk: Walk) -> list[Json]:  # noqa: ARG001
-        return [item for value in values if isinstance(value, list) for item in value[part]]
+    def select(values: list[Json], walk: Walk) -> list[Json]:
+        selected: list[Json] = []
+        for value in values:
+            if isinstance(value, list):
+                items = value[part]
+                walk.pay(len(items))
+                selected += items
+        return selected
 
     return select
 
@@ -121,8 +130,13 @@ def _children(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _children_of_all(values: list[Json], walk: Walk) -> list[Json]:  # noqa: ARG001
-    return [child for value in values for child in _children(value)]
+def _children_of_all(values: list[Json], walk: Walk) -> list[Json]:
+    selected: list[Json] = []
+    for value in values:
+        children = _children(value)
+        walk.pay(len(children))
+        selected += children
+    return selected
 
 
 def _filter(condition: Condition) -> Select:
@@ -130,14 +144,12 @@ def _filter(condition: Condition) -> Select:
     holds = compile_condition(condition, compile_query)
 
     def select(values: list[Json], walk: Walk) -> list[Json]:
-        candidates = [
-            candidate
-            for value in values
-            if isinstance(value, list | dict)
-            for candidate in (value if isinstance(value, list) else [value])
-        ]
-        walk.pay(len(candidates))
-        return [candidate for candidate in candidates if holds(candidate, walk)]
+        selected: list[Json] = []
+        for value in values:
+            candidates = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
+            walk.pay(len(candidates))
+            selected += [candidate for candidate in candidates if holds(candidate, walk)]
+        return selected
 
     return select
 

@@ -8,6 +8,8 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+import math
+
 from stepwell.language.errors import SyntaxFault
 from stepwell.language.jsonpath_steps import (
     AllOf,
@@ -291,9 +293,11 @@ class PathParser:
     def _number(self, word: str) -> int | float:
         if word.isascii() and word[:1] in "-0123456789" and word[-1:].isdigit():
             try:
-                return int(word) if word.removeprefix("-").isdigit() else float(word)
+                number = int(word) if word.removeprefix("-").isdigit() else float(word)
             except ValueError:
-                pass
+                number = math.nan
+            if isinstance(number, int) or math.isfinite(number):
+                return number
         raise self._fault("a literal is missing")
 
     def _array(self) -> Json:

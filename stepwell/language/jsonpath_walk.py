@@ -16,7 +16,7 @@ from stepwell.language.jsonpath_steps import Query
 from stepwell.language.values import Json
 
 # Values that one evaluation may look at. A document of 256 KiB holds some 130,000 at most.
-ALLOWANCE = 1_000_000
+ALLOWANCE = 500_000
 
 
 class Missing(enum.Enum):

@@ -26,28 +26,25 @@ class ReferencePath:
     def put(self, document: Json, value: Json) -> Json:
         """The document with the value at this path.
 
-        A member that does not exist is made, with the objects on the way to it. An index must exist in its array, or be
-        the one behind the last. Raises QueryError (States.ResultPathMatchFailure) where the path cannot be applied.
+        A member that does not exist is made, with the objects on the way to it; an index must exist in its array.
+        Raises QueryError (States.ResultPathMatchFailure) where the path cannot be applied to the document.
         """
-        return self._put(document, value, 0)
-
-    def _put(self, document: Json, value: Json, depth: int) -> Json:
-        if depth == len(self._steps):
-            return value
-        step = self._steps[depth]
-        if isinstance(step, str):
-            if not isinstance(document, dict):
+        spine: list[Json] = []
+        node = document
+        for step in self._steps:
+            spine.append(node)
+            if isinstance(step, str) and isinstance(node, dict):
+                node = node.get(step, {})
+            elif isinstance(step, int) and isinstance(node, list) and step < len(node):
+                node = node[step]
+            else:
                 raise self._conflict(document)
-            copy = dict(document)
-            copy[step] = self._put(document.get(step, {}) if depth + 1 < len(self._steps) else None, value, depth + 1)
-            return copy
-        if not isinstance(document, list) or step > len(document):
-            raise self._conflict(document)
-        items = list(document)
-        if step == len(items):
-            items.append({})
-        items[step] = self._put(items[step], value, depth + 1)
-        return items
+        for step, parent in zip(reversed(self._steps), reversed(spine), strict=True):
+            if isinstance(step, str) and isinstance(parent, dict):
+                value = {**parent, step: value}
+            elif isinstance(step, int) and isinstance(parent, list):
+                value = [*parent[:step], value, *parent[step + 1 :]]
+        return value
 
     def _conflict(self, document: Json) -> QueryError:
         return QueryError(

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 _RFC3339 = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):(\d{2}))", re.ASCII
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # without a zone, which `isoformat` would write out
 _SECOND = 1_000_000_000
 
 
@@ -46,5 +46,4 @@ def parse_nanoseconds(text: str) -> int:
 
 def format_timestamp(milliseconds: int) -> str:
     """The text of a time, in UTC with three digits after the point: `2026-11-21T22:40:46.123Z`."""
-    moment = _EPOCH + timedelta(milliseconds=milliseconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0") + f".{milliseconds % 1000:03d}Z"
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds") + "Z"

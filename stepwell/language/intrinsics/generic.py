@@ -15,6 +15,9 @@ from stepwell.language.java_text import java_text
 from stepwell.language.scope import Randomness
 from stepwell.language.values import Json
 
+# Four times what a state may put out, so that a call cannot fill the memory.
+LONGEST = 1 << 20
+
 # A place, or an escaped character. This pattern is ours and linear; no user's text is ever a pattern.
 _MARK = re.compile(r"(\{\})|\\([{}'\\])")
 
@@ -25,5 +28,8 @@ def format_text(arguments: list[Json], randomness: Randomness) -> Json:  # noqa:
     places = sum(1 for mark in _MARK.finditer(template) if mark[1])
     if places != len(values):
         raise Failure(f"The template has {places} occurrences of {{}}, but there are {len(values)} arguments")
-    following = iter(values)
-    return _MARK.sub(lambda mark: java_text(next(following)) if mark[1] else mark[2], template)
+    texts = [java_text(value) for value in values]
+    if len(template) + sum(map(len, texts)) > LONGEST:
+        raise Failure(f"The text must have at most {LONGEST} characters")
+    following = iter(texts)
+    return _MARK.sub(lambda mark: next(following) if mark[1] else mark[2], template)

@@ -12,6 +12,9 @@ from stepwell.language.intrinsics.call import Failure
 from stepwell.language.scope import Randomness
 from stepwell.language.values import Json
 
+# Beyond this a floating-point number is no longer exact, and a random one no longer evenly spread.
+_EXACT = 1 << 52
+
 
 def math_add(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
     """`States.MathAdd(a, b)`."""
@@ -21,6 +24,8 @@ def math_add(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: AR
 def math_random(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.MathRandom(start, end)` or `(start, end, seed)`: start included, end not."""
     start, end = take.rounded(arguments, 1), take.rounded(arguments, 2)
+    if not -_EXACT <= start <= end <= _EXACT:
+        raise Failure("The numbers are out of range")
     if start >= end:
         raise Failure("The start number must be smaller than the end number")
     fraction = _seeded(take.rounded(arguments, 3)) if len(arguments) == 3 else randomness.uniform()
