@@ -97,6 +97,16 @@ def _find_in_input(chain: tuple[str | int, ...]) -> _Find:
     """The shortest ways for the commonest paths."""
     if not chain:
         return lambda scope: scope.input
+    if len(chain) == 1 and isinstance(chain[0], str):
+        name = chain[0]
+
+        def find_member(scope: Scope) -> Found:
+            try:
+                return scope.input[name]  # type: ignore[index, call-overload]
+            except (KeyError, TypeError):
+                return MISSING
+
+        return find_member
 
     def find(scope: Scope) -> Found:
         value: Json = scope.input

@@ -56,7 +56,7 @@ def compile_reference_path(text: str) -> ReferencePath:
     """The compiled form of a ResultPath. Raises SyntaxFault where it is not `$` followed by names and indexes."""
     root, steps = PathParser(text).parse()
     if root != "$":
-        raise SyntaxFault("Value is not a Reference Path: a ResultPath starts with '$'")
+        raise SyntaxFault("Value is not a Reference Path: only the input can be written to, and it is '$'")
     plain: list[str | int] = []
     for step in steps:
         if isinstance(step, Name):

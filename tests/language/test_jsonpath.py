@@ -268,7 +268,7 @@ _scalars = st.sampled_from(["1", "-2", "'a'", "true", "null"])
 _filters = st.tuples(_names, st.sampled_from(["==", "<", ">="]), _scalars).map(lambda f: f"[?(@.{f[0]} {f[1]} {f[2]})]")
 
 
-def _text(value: Json) -> str:
+def _text(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
