@@ -1,0 +1,178 @@
+"""Queries and small writes on what is not an execution: definitions, machines, activities, tags, secrets.
+
+Rules that must stay true here:
+- Each write is one function that runs inside the writer's transaction: it decides and writes without anything between.
+- A definition is stored once, by its hash, and stays: executions refer to it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from stepwell.store.protocol import ActivityRow, ListPosition, MachineRow
+from stepwell.store.sqlite.bulk import below
+
+_MACHINE = """
+    arn, name, type, status, definition_hash, role_arn, creation_date, update_date, revision_id, configuration, id
+"""
+
+_FIND_MACHINE = f"SELECT {_MACHINE} FROM machines WHERE arn = ?"  # noqa: S608
+
+# The plus keeps the index on the ARN out of it: rows come in the order of the other index and need no sorting.
+_LIST_MACHINES = f"""
+SELECT {_MACHINE} FROM machines
+WHERE (creation_date, id) > (?, ?) AND +arn >= ? AND +arn < ?
+ORDER BY creation_date, id LIMIT ?
+"""  # noqa: S608
+
+_CREATE_MACHINE = """
+INSERT INTO machines (arn, name, type, status, definition_hash, role_arn, creation_date, update_date, revision_id,
+                      configuration)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id
+"""
+
+_UPDATE_MACHINE = """
+UPDATE machines
+SET arn = ?, name = ?, type = ?, status = ?, definition_hash = ?, role_arn = ?, creation_date = ?, update_date = ?,
+    revision_id = ?, configuration = ?
+WHERE id = ?
+"""
+
+_ACTIVITY = "arn, name, creation_date, configuration"
+
+_LIST_ACTIVITIES = f"""
+SELECT {_ACTIVITY} FROM activities
+WHERE (creation_date, name) > (?, ?) AND +arn >= ? AND +arn < ?
+ORDER BY creation_date, name LIMIT ?
+"""  # noqa: S608
+
+
+def put_definition(connection: sqlite3.Connection, hash_: str, text: str) -> None:
+    connection.execute("INSERT INTO definitions (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING", (hash_, text))
+
+
+def definition(connection: sqlite3.Connection, hash_: str) -> str | None:
+    row = connection.execute("SELECT text FROM definitions WHERE hash = ?", (hash_,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def create_machine(
+    connection: sqlite3.Connection, row: MachineRow, text: str, tags_: Mapping[str, str]
+) -> MachineRow | None:
+    given = connection.execute(_CREATE_MACHINE, _machine_values(row)).fetchone()
+    if given is None:
+        return None
+    put_definition(connection, row.definition_hash, text)
+    _write_tags(connection, row.arn, tags_)
+    return replace(row, id=given[0])
+
+
+def update_machine(connection: sqlite3.Connection, row: MachineRow, text: str | None) -> bool:
+    if connection.execute(_UPDATE_MACHINE, (*_machine_values(row), row.id)).rowcount == 0:
+        return False
+    if text is not None:
+        put_definition(connection, row.definition_hash, text)
+    return True
+
+
+def find_machine(connection: sqlite3.Connection, arn: str) -> MachineRow | None:
+    row = connection.execute(_FIND_MACHINE, (arn,)).fetchone()
+    return None if row is None else _machine(row)
+
+
+def delete_machine(connection: sqlite3.Connection, id_: int) -> None:
+    connection.execute("DELETE FROM tags WHERE arn = (SELECT arn FROM machines WHERE id = ?)", (id_,))
+    connection.execute("DELETE FROM machines WHERE id = ?", (id_,))
+
+
+def list_machines(
+    connection: sqlite3.Connection, arn_prefix: str, after: ListPosition | None, limit: int
+) -> Sequence[MachineRow]:
+    behind = (-1, -1) if after is None else (after.date, after.key)
+    rows = connection.execute(_LIST_MACHINES, (*behind, *below(arn_prefix), limit)).fetchall()
+    return [_machine(row) for row in rows]
+
+
+def create_activity(connection: sqlite3.Connection, row: ActivityRow, tags_: Mapping[str, str]) -> bool:
+    query = f"INSERT INTO activities ({_ACTIVITY}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
+    if connection.execute(query, (row.arn, row.name, row.creation_date, row.configuration)).rowcount == 0:
+        return False
+    _write_tags(connection, row.arn, tags_)
+    return True
+
+
+def find_activity(connection: sqlite3.Connection, arn: str) -> ActivityRow | None:
+    row = connection.execute(f"SELECT {_ACTIVITY} FROM activities WHERE arn = ?", (arn,)).fetchone()  # noqa: S608
+    return None if row is None else ActivityRow(*row)
+
+
+def delete_activity(connection: sqlite3.Connection, arn: str) -> None:
+    connection.execute("DELETE FROM tags WHERE arn = ?", (arn,))
+    connection.execute("DELETE FROM activities WHERE arn = ?", (arn,))
+
+
+def list_activities(
+    connection: sqlite3.Connection, arn_prefix: str, after: tuple[int, str] | None, limit: int
+) -> Sequence[ActivityRow]:
+    rows = connection.execute(_LIST_ACTIVITIES, (*(after or (-1, "")), *below(arn_prefix), limit)).fetchall()
+    return [ActivityRow(*row) for row in rows]
+
+
+def tags(connection: sqlite3.Connection, arn: str) -> Mapping[str, str]:
+    return dict(connection.execute("SELECT key, value FROM tags WHERE arn = ?", (arn,)).fetchall())
+
+
+def set_tags(
+    connection: sqlite3.Connection, arn: str, set_: Mapping[str, str], removed: Sequence[str], limit: int
+) -> bool:
+    if len((tags(connection, arn).keys() - set(removed)) | set_.keys()) > limit:
+        return False
+    connection.executemany("DELETE FROM tags WHERE arn = ? AND key = ?", [(arn, key) for key in removed])
+    _write_tags(connection, arn, set_)
+    return True
+
+
+def secret(connection: sqlite3.Connection, name: str) -> bytes | None:
+    row = connection.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def draw_secret(connection: sqlite3.Connection, name: str) -> bytes:
+    """The secret of this name, drawn now where there is none yet."""
+    known = secret(connection, name)
+    if known is not None:
+        return known
+    drawn = os.urandom(32)
+    connection.execute("INSERT INTO secrets (name, value) VALUES (?, ?)", (name, drawn))
+    return drawn
+
+
+_MACHINE_FIELDS = [name.strip() for name in _MACHINE.split(",")]
+
+
+def _machine(columns: Sequence[Any]) -> MachineRow:
+    return MachineRow(**dict(zip(_MACHINE_FIELDS, columns, strict=True)))
+
+
+def _machine_values(row: MachineRow) -> tuple[str | int, ...]:
+    return (
+        row.arn,
+        row.name,
+        row.type,
+        row.status,
+        row.definition_hash,
+        row.role_arn,
+        row.creation_date,
+        row.update_date,
+        row.revision_id,
+        row.configuration,
+    )
+
+
+def _write_tags(connection: sqlite3.Connection, arn: str, tags_: Mapping[str, str]) -> None:
+    query = "INSERT INTO tags (arn, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+    connection.executemany(query, [(arn, key, value) for key, value in tags_.items()])

@@ -1,0 +1,79 @@
+"""Connections: how a database file is opened for writing and for reading.
+
+Rules that must stay true here:
+- What is committed has reached the disk: WAL with `synchronous = FULL`, and `fullfsync` where a plain fsync stops at
+  the disk's cache (macOS).
+- Readers cannot write.
+- No statement opens a transaction behind our back (`isolation_level=None`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from stepwell.store.protocol import StoreError
+
+OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; UPDATE ... FROM
+
+_WAIT = 5.0  # seconds to wait for another program that has the file locked
+_WRITER_CACHE = 64 * 1024  # KiB
+_READER_CACHE = 16 * 1024  # KiB
+_CHECKPOINT = 4000  # pages of log (16 MB) that are moved into the database at once
+_LOG_KEPT = 64 * 1024 * 1024  # bytes; a log that has grown beyond is cut back to this
+
+_WRITER = f"""
+PRAGMA synchronous = FULL;
+PRAGMA fullfsync = ON;
+PRAGMA checkpoint_fullfsync = ON;
+PRAGMA wal_autocheckpoint = {_CHECKPOINT};
+PRAGMA journal_size_limit = {_LOG_KEPT};
+PRAGMA cache_size = -{_WRITER_CACHE};
+PRAGMA temp_store = MEMORY;
+PRAGMA secure_delete = FAST;
+PRAGMA foreign_keys = OFF;
+"""
+
+_READER = f"""
+PRAGMA query_only = ON;
+PRAGMA cache_size = -{_READER_CACHE};
+PRAGMA temp_store = MEMORY;
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that may write, with nothing set up yet. Creates the file where there is none."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreError(
+            f"This Python comes with SQLite {sqlite3.sqlite_version}; Stepwell needs 3.37 or newer. Use another Python."
+        )
+    return _connect(path, "rwc", 256)
+
+
+def set_up_writer(connection: sqlite3.Connection, path: Path) -> None:
+    """Switch to the write-ahead log, and to durable commits."""
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(
+            f"{path}: the write-ahead log cannot be used here ({mode}). Keep the database on a local disk."
+        )
+    connection.executescript(_WRITER)
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can only read."""
+    connection = _connect(path, "ro", 128)
+    connection.executescript(_READER)
+    return connection
+
+
+def _connect(path: Path, mode: str, statements: int) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}",
+        uri=True,
+        timeout=_WAIT,
+        isolation_level=None,
+        check_same_thread=False,  # opened in one thread, then used in one other: never in two at a time
+        cached_statements=statements,
+    )

@@ -1,0 +1,99 @@
+"""The one writer: all that waits goes into one durable transaction.
+
+Rules that must stay true here:
+- Only this thread writes. What it has answered is on the disk (`synchronous = FULL`).
+- A transaction that fails leaves nothing behind, and the next one is tried afresh.
+- What cannot be stored (a text that is no Unicode, say) fails its own caller only: the group is then written
+  call by call.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from stepwell.store.protocol import Answer, TurnRecord
+from stepwell.store.sqlite.faults import lies_in_the_data, translate
+from stepwell.store.sqlite.lane import AnyJob, Job, Lane
+from stepwell.store.sqlite.turns import Group
+
+T = TypeVar("T")
+
+
+class _Commit(Job[Sequence[Answer]]):
+    """A call of `commit`; its work is done with that of the other calls of its group."""
+
+    __slots__ = ("turns",)
+
+    def __init__(self, turns: Sequence[TurnRecord]) -> None:
+        super().__init__(_nothing)
+        self.turns = turns
+
+
+class Writer:
+    """Owns the only connection that writes, and the thread that it is used on."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._lane = Lane("stepwell-store-writer", self._serve)
+
+    async def commit(self, turns: Sequence[TurnRecord]) -> Sequence[Answer]:
+        """Commit turns together with all that waits. See `Store.commit`."""
+        return await self._lane.do(_Commit(turns))
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do a small piece of work in the next transaction; what it returns is answered once that is on the disk.
+
+        Small writes of a group follow its turns. Work that raises is undone by itself.
+        """
+        return await self._lane.do(Job(work))
+
+    async def close(self) -> None:
+        """Write what waits, then end the thread."""
+        await self._lane.close()
+
+    def _serve(self, batch: Sequence[AnyJob]) -> None:
+        error = self._attempt(batch)
+        if error is None:
+            return
+        if len(batch) > 1 and lies_in_the_data(error):
+            for job in batch:
+                self._serve([job])
+            return
+        for job in batch:
+            job.error = translate(error, self._path)
+            job.error.__cause__ = error
+
+    def _attempt(self, batch: Sequence[AnyJob]) -> Exception | None:
+        """One transaction with all of the batch. The error where it failed; then nothing has happened."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._fill(batch)
+            self._connection.execute("COMMIT")
+        except Exception as error:
+            try:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                pass  # SQLite has rolled back by itself; the first error is the one to tell
+            return error
+        return None
+
+    def _fill(self, batch: Sequence[AnyJob]) -> None:
+        commits = [job for job in batch if isinstance(job, _Commit)]
+        if commits:
+            group = Group(self._connection, [commit.turns for commit in commits])
+            for commit in commits:
+                commit.result = group.judge(commit.turns)
+            group.write()
+        if len(commits) < len(batch):
+            for job in batch:
+                if not isinstance(job, _Commit):
+                    job.result = job.work(self._connection)
+
+
+def _nothing(_: sqlite3.Connection) -> Sequence[Answer]:
+    return ()
