@@ -45,7 +45,12 @@ class Channel:
         with self._sending:
             self.connection.sendall(frame)
 
-    def receive(self, flags: int = 0) -> Iterator[tuple[Head, bytes]]:
+    def frames(self) -> Iterator[tuple[Head, bytes]]:
+        """All frames, one after the other, waiting for each."""
+        while True:
+            yield from self.receive()
+
+    def receive(self, flags: int = 0) -> list[tuple[Head, bytes]]:
         """The frames of one read. Ends the process where the server is gone."""
         data = self.connection.recv(256 * 1024, flags)
         if not data:

@@ -12,7 +12,7 @@ the payload as body; `{"log": request id or null, "stream": 1 or 2}` with output
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import orjson
@@ -41,25 +41,26 @@ class Unpacker:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[tuple[Head, bytes]]:
+    def feed(self, data: bytes) -> list[tuple[Head, bytes]]:
         """The frames that are complete with `data`. Raises FrameError."""
         buffer = self._buffer
         buffer += data
+        frames: list[tuple[Head, bytes]] = []
         start = 0
-        try:
-            while len(buffer) - start >= _LENGTHS.size:
-                head_length, body_length = _LENGTHS.unpack_from(buffer, start)
-                if head_length > _LARGEST or body_length > _LARGEST:
-                    raise FrameError(f"a frame of {head_length} and {body_length} bytes")
-                body_start = start + _LENGTHS.size + head_length
-                end = body_start + body_length
-                if len(buffer) < end:
-                    return
-                head = orjson.loads(buffer[start + _LENGTHS.size : body_start])
-                body = bytes(buffer[body_start:end])
-                start = end
-                yield head, body
-        except orjson.JSONDecodeError as fault:
-            raise FrameError(str(fault)) from fault
-        finally:
-            del buffer[:start]
+        while len(buffer) - start >= _LENGTHS.size:
+            head_length, body_length = _LENGTHS.unpack_from(buffer, start)
+            if head_length > _LARGEST or body_length > _LARGEST:
+                raise FrameError(f"a frame of {head_length} and {body_length} bytes")
+            head_start = start + _LENGTHS.size
+            body_start = head_start + head_length
+            end = body_start + body_length
+            if len(buffer) < end:
+                break
+            try:
+                head = orjson.loads(buffer[head_start:body_start])
+            except orjson.JSONDecodeError as fault:
+                raise FrameError(str(fault)) from fault
+            frames.append((head, bytes(buffer[body_start:end])))
+            start = end
+        del buffer[:start]
+        return frames

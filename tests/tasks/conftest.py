@@ -1,0 +1,51 @@
+"""What the tests of tasks share: a service with the functions that a test names, stopped at its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from stepwell.engine.dispatch import Task
+from stepwell.language.model import Resource
+from stepwell.tasks.function import Function, FunctionRegistry
+from stepwell.tasks.lambda_service import LambdaService
+
+HANDLERS = str(Path(__file__).parent / "handlers")
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:orders"
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[..., LambdaService]]:
+    """`serve("plain:echo", timeout=1)`: a service with one function, called `f`."""
+    services: list[LambdaService] = []
+
+    def start(handler: str, *, path: tuple[str, ...] = (HANDLERS,), **fields: object) -> LambdaService:
+        function = Function(name="f", handler=handler, path=path, **fields)
+        services.append(LambdaService(FunctionRegistry([function])))
+        return services[-1]
+
+    yield start
+    for service in services:
+        await service.stop(0)
+
+
+@pytest.fixture
+def task() -> Callable[..., Task]:
+    """A task of state `Work`, with the fields that a test names."""
+
+    def build(resource: Resource, input: str = "{}", **fields: object) -> Task:
+        return Task(
+            resource=resource,
+            input=input,
+            token="token",
+            execution_arn="arn:aws:states:us-east-1:123456789012:execution:orders:1",
+            machine_arn=MACHINE,
+            state_name="Work",
+            role_arn="arn:aws:iam::123456789012:role/r",
+            idempotency_key="key-1",
+            **fields,
+        )
+
+    return build

@@ -1,0 +1,80 @@
+"""What functions print."""
+
+import asyncio
+import logging
+import re
+
+from stepwell.tasks.logs import FunctionLogLine, LineCutter, LogRing
+from tests.tasks.waiting import until
+
+
+def messages(service, request_id):
+    return [line.message for line in service.logs.lines("f") if line.request_id == request_id]
+
+
+async def test_all_that_a_call_writes_is_told_by_line_under_its_request(serve):
+    service = serve("plain:prints")
+    reply = await service.invoke("f", "null")
+    await until(lambda: len(messages(service, reply.request_id)) == 6)  # what went past Python has its own pipe
+    lines = messages(service, reply.request_id)
+    assert {"to standard output", "to standard error", "past Python", "from a thread", "without an end"} < set(lines)
+    (logged,) = [line for line in lines if "to the log" in line]
+    assert re.fullmatch(rf"\[WARNING\]\t\S+T\S+\.\d\d\dZ\t{reply.request_id}\tto the log", logged)
+
+
+async def test_what_was_written_before_a_crash_is_not_lost(serve):
+    service = serve("plain:crashes")
+    reply = await service.invoke("f", "null")
+    lines = messages(service, reply.request_id)
+    assert lines[:1] == ["before the crash"]
+    assert "half a line" in lines
+    assert any("Segmentation fault" in line for line in lines)  # Python's own account, written to the bare descriptor
+
+
+async def test_concurrent_coroutines_write_each_under_its_own_request(serve):
+    service = serve("coroutines:prints", concurrency=5)
+    replies = await asyncio.gather(*(service.invoke("f", str(n)) for n in range(5)))
+    for n, reply in enumerate(replies):
+        assert messages(service, reply.request_id) == [f"{n} begins", f"{n} ends"]
+
+
+async def test_an_error_is_logged_with_its_stack_trace(serve):
+    service = serve("plain:raises")
+    reply = await service.invoke("f", "null")
+    first, second, *_ = messages(service, reply.request_id)
+    assert first == "[ERROR] Exception: Some exception was raised."
+    assert second == "Traceback (most recent call last):"
+
+
+async def test_a_timeout_is_logged(serve):
+    service = serve("plain:sleeps", timeout=0.05)
+    reply = await service.invoke("f", "60")
+    assert messages(service, reply.request_id) == [f"{reply.request_id} Task timed out after 0.05 seconds"]
+
+
+async def test_an_answer_brings_the_end_of_its_log_where_it_is_asked_for(serve):
+    service = serve("plain:prints_a_long_line")
+    assert (await service.invoke("f", "5000", tail=True)).answer.log_tail == b"x" * 4095 + b"\n"
+    assert (await service.invoke("f", "5000")).answer.log_tail == b""
+
+
+def test_a_ring_keeps_the_last_lines_and_logs_at_info(caplog):
+    ring = LogRing(lines=2)
+    with caplog.at_level(logging.INFO, "stepwell.functions"):
+        for n in range(3):
+            ring(FunctionLogLine("f", "r", n, f"line {n}"))
+    assert [line.message for line in ring.lines("f")] == ["line 1", "line 2"]
+    assert caplog.messages == ["f r line 0", "f r line 1", "f r line 2"]
+
+
+def test_lines_of_two_streams_do_not_mix_and_endless_ones_are_cut():
+    told: list[str] = []
+    cutter = LineCutter("f", lambda line: told.append(line.message))
+    cutter.write("r", 1, b"half ")
+    cutter.write("r", 2, b"whole\n")
+    cutter.write("r", 1, b"done\r\n")
+    assert told == ["whole", "half done"]
+    cutter.write("r", 1, b"x" * 600_000)
+    assert [len(line) for line in told[2:]] == [262_144, 262_144]
+    cutter.close()
+    assert sum(len(line) for line in told[2:]) == 600_000
