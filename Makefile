@@ -1,0 +1,62 @@
+# Everything there is to do with a checkout. A fresh machine needs python3 (3.11 or newer, with venv) and PyPI.
+#
+#   make demo          run the catalog app against its vendor, and watch a poll
+#   make test          all tests
+#   make check         format, lint, types, architecture
+#   make conformance   replay what AWS answered; RATCHET=write raises the bar to what passes now
+#   make kill          the long kill test: 20 times kill -9 with 200 executions in mid-flight; SEED=n replays one
+#   make bench         the benchmarks; BENCH="chain polls" runs some of them
+#   make wheel         build dist/*.whl
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+CONFORMANCE := $(or $(STEPWELL_CONFORMANCE),../shared/conformance)
+SOURCES := stepwell apps tests benchmarks tools
+
+.PHONY: help demo test check conformance kill bench wheel clean
+
+help:
+	@sed -n '3,9s/^#//p' Makefile
+
+# One virtual environment. What is in it is decided by pyproject.toml alone, and looked at again when that changes:
+# the demo installs what the apps need, everything else the tools as well.
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stepwell needs Python 3.11 or newer.")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+$(VENV)/.installed-apps: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable . --group apps
+	@touch $@
+
+$(VENV)/.installed-all: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable . --group apps --group test --group check
+	@touch $@ $(VENV)/.installed-apps
+
+demo: $(VENV)/.installed-apps
+	@$(RUN) -m apps.catalog.demo
+
+test: $(VENV)/.installed-all
+	$(RUN) -m pytest -n 2 --dist loadgroup
+
+check: $(VENV)/.installed-all
+	$(RUN) -m ruff check $(SOURCES)
+	$(RUN) -m ruff format --check $(SOURCES)
+	$(RUN) -m mypy
+	$(RUN) -m pytest tests/test_architecture.py
+
+conformance: $(VENV)/.installed-all
+	$(RUN) -m tests.conformance --cases $(CONFORMANCE) $(if $(RATCHET),--ratchet $(RATCHET))
+
+kill: $(VENV)/.installed-all
+	STEPWELL_KILL=long $(if $(SEED),STEPWELL_KILL_SEED=$(SEED)) $(RUN) -m pytest -s tests/faults/test_kill.py
+
+bench: $(VENV)/.installed-all
+	$(RUN) -m benchmarks $(BENCH)
+
+wheel: $(VENV)/.installed-all
+	$(RUN) -m build --wheel
+
+clean:
+	rm -rf $(VENV) .demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
