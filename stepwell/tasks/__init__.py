@@ -1,0 +1,1 @@
+"""What a `Resource` can mean: one file per integration, behind the engine's `Dispatcher`."""

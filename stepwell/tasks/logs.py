@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -36,17 +36,20 @@ OnLog: TypeAlias = Callable[[FunctionLogLine], None]
 
 
 class LogRing:
-    """Keeps each function's last lines and hands every line to Python's logging at INFO."""
+    """Keeps each function's last lines, within both limits, and hands every line to Python's logging at INFO."""
 
-    def __init__(self, lines: int = 10_000) -> None:
-        self._lines = lines
+    def __init__(self, lines: int = 10_000, characters: int = 4 * 1024 * 1024) -> None:
+        self._most_lines = lines
+        self._most_characters = characters
         self._rings: dict[str, deque[FunctionLogLine]] = {}
+        self._characters: Counter[str] = Counter()
 
     def __call__(self, line: FunctionLogLine) -> None:
-        ring = self._rings.get(line.function)
-        if ring is None:
-            ring = self._rings[line.function] = deque(maxlen=self._lines)
+        ring = self._rings.setdefault(line.function, deque())
         ring.append(line)
+        self._characters[line.function] += len(line.message)
+        while len(ring) > self._most_lines or self._characters[line.function] > self._most_characters:
+            self._characters[line.function] -= len(ring.popleft().message)
         _log.info("%s %s %s", line.function, line.request_id or "-", line.message)
 
     def lines(self, function: str) -> tuple[FunctionLogLine, ...]:

@@ -67,6 +67,13 @@ def test_a_ring_keeps_the_last_lines_and_logs_at_info(caplog):
     assert caplog.messages == ["f r line 0", "f r line 1", "f r line 2"]
 
 
+def test_a_ring_is_bounded_by_the_length_of_its_lines_too():
+    ring = LogRing(characters=10)
+    for n in range(3):
+        ring(FunctionLogLine("f", "r", n, str(n) * 4))
+    assert [line.message for line in ring.lines("f")] == ["1111", "2222"]
+
+
 def test_lines_of_two_streams_do_not_mix_and_endless_ones_are_cut():
     told: list[str] = []
     cutter = LineCutter("f", lambda line: told.append(line.message))

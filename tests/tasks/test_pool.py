@@ -190,3 +190,16 @@ async def test_killed_processes_leave_no_descriptor_behind(serve):
     for _ in range(3):
         await service.invoke("f", "1")
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+async def test_a_process_that_cannot_be_started_is_the_services_fault_and_leaves_nothing(serve, monkeypatch):
+    def refuse(*arguments, **options):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    service = serve("plain:echo")
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.Popen", refuse)
+        assert (await service.invoke("f", "1")).answer.error == "Lambda.ServiceException"
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert await result(service, "1") == 1

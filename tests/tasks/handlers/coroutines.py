@@ -8,6 +8,10 @@ from pathlib import Path
 _here = 0
 
 
+def note(file, text):
+    Path(file).write_text(text)
+
+
 async def echo(event, context):
     return event
 
@@ -16,7 +20,7 @@ async def meets(event, context):
     """Ends when `event` calls are inside at once."""
     global _here
     _here += 1
-    while _here < event:
+    while _here < event:  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     return os.getpid()
 
@@ -31,11 +35,11 @@ async def most_at_once(event, context):
 
 
 async def forever(event, context):
-    Path(event).write_text(str(os.getpid()))
+    note(event, str(os.getpid()))
     try:
         await asyncio.sleep(60)
     except asyncio.CancelledError:
-        Path(event).write_text("cancelled")
+        note(event, "cancelled")
         raise
 
 
