@@ -9,6 +9,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -16,7 +17,9 @@ from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
 
 Answered: TypeAlias = Callable[[Answer | StoreError], None]
 
-MAX_GROUP = 1_000
+logger = logging.getLogger("stepwell.engine")
+
+MAX_GROUP = 256
 
 
 class Committer:
@@ -48,6 +51,9 @@ class Committer:
                 except Exception as error:  # a defect of the store must not leave anybody waiting
                     answers = [StoreError(f"{type(error).__name__}: {error}")] * len(group)
                 for (_, answered), answer in zip(group, answers, strict=True):
-                    answered(answer)
+                    try:
+                        answered(answer)
+                    except Exception:
+                        logger.exception("a defect after the commit of a turn")
         finally:
             self._running = None

@@ -202,8 +202,10 @@ class Driver:
             self._fail(post, error)
             self._discard(live, error)
             return
-        self._outside.committed(live, turn, record)
-        self._answer(live, post, turn)
+        try:
+            self._outside.committed(live, turn, record)
+        finally:
+            self._answer(live, post, turn)
         if not live.unanswered:
             waiting, live.after_commit = live.after_commit, []
             for tell in waiting:
