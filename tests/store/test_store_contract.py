@@ -296,8 +296,18 @@ class TestHistory:
 
     @pytest.mark.parametrize(
         ("from_id", "limit", "found"),
-        [(1, 10, "abcd"), (1, 2, "a"), (1, 3, "ab"), (2, 1, "a"), (2, 3, "abc"), (6, 1, "c"), (8, 2, "cd")]
-        + [(10, 100, "d"), (11, 5, ""), (1, 0, "")],
+        [
+            (1, 10, "abcd"),
+            (1, 2, "a"),
+            (1, 3, "ab"),
+            (2, 1, "a"),
+            (2, 3, "abc"),
+            (6, 1, "c"),
+            (8, 2, "cd"),
+            (10, 100, "d"),
+            (11, 5, ""),
+            (1, 0, ""),
+        ],
     )
     async def test_forward_the_records_hold_the_events_asked_for(
         self, store: Store, key: int, from_id: int, limit: int, found: str
@@ -307,8 +317,16 @@ class TestHistory:
 
     @pytest.mark.parametrize(
         ("from_id", "limit", "found"),
-        [(10, 10, "dcba"), (10, 2, "d"), (10, 3, "dc"), (4, 1, "c"), (4, 2, "cb"), (1, 5, "a"), (0, 5, "")]
-        + [((1 << 63) - 1, 3, "dc")],
+        [
+            (10, 10, "dcba"),
+            (10, 2, "d"),
+            (10, 3, "dc"),
+            (4, 1, "c"),
+            (4, 2, "cb"),
+            (1, 5, "a"),
+            (0, 5, ""),
+            ((1 << 63) - 1, 3, "dc"),
+        ],
     )
     async def test_in_reverse_they_come_downwards(
         self, store: Store, key: int, from_id: int, limit: int, found: str

@@ -31,6 +31,10 @@ class Bulk:
         self._width = width
         self._texts = [sql.replace("{rows}", ",".join([one] * (1 << power))) for power in range(_MOST.bit_length())]
 
+    def text(self, rows: int) -> str:
+        """The statement that serves as many rows."""
+        return self._texts[_power(rows)]
+
     def write(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         """Carry the statement out for all rows, in order."""
         for _ in self._executions(connection, rows):
@@ -43,10 +47,13 @@ class Bulk:
     def _executions(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> Iterator[sqlite3.Cursor]:
         for start in range(0, len(rows), _MOST):
             part = rows[start : start + _MOST] if len(rows) > _MOST else rows
-            power = (len(part) - 1).bit_length()
             parameters = list(chain.from_iterable(part))
-            parameters += [None] * (((1 << power) - len(part)) * self._width)
-            yield connection.execute(self._texts[power], parameters)
+            parameters += [None] * (((1 << _power(len(part))) - len(part)) * self._width)
+            yield connection.execute(self.text(len(part)), parameters)
+
+
+def _power(rows: int) -> int:
+    return (rows - 1).bit_length()
 
 
 def below(prefix: str) -> tuple[str, str]:
