@@ -45,11 +45,18 @@ class Diagnostic:
 class InvalidDefinition(Exception):
     """A definition that cannot be run; `diagnostics` holds every error in it, at least one, in document order."""
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+    def __init__(self, diagnostics: Iterable[Diagnostic], definition: str = "") -> None:
         self.diagnostics = tuple(diagnostics)
+        self._definition = definition
         super().__init__(self.aws_message())
 
     def aws_message(self) -> str:
-        """The message of AWS's InvalidDefinition exception; AWS writes `null` for a location that is not there."""
+        """The message of AWS's InvalidDefinition exception; AWS writes `null` for a location that is not there.
+
+        A label that is not allowed is told in a form of its own (recorded), with the whole definition in it.
+        """
+        first = self.diagnostics[0]
+        if first.code == "INVALID_LABEL_NAME":
+            return f"Error=ValueError Args={[first.message]!r} in definition '{self._definition}'."
         faults = ", ".join(f"{d.code}: {d.message} at {d.location or 'null'}" for d in self.diagnostics)
         return f"Invalid State Machine Definition: '{faults}'"

@@ -50,6 +50,10 @@ class TaskDispatcher:
         integration = self._services.get(f"{resource.service}:{resource.event_resource}")
         return _unsupported(task) if integration is None else integration.run(task)
 
+    def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:  # noqa: ARG002
+        """Activities are for workers."""
+        return False
+
     async def stop(self, grace: float) -> None:
         await self._functions.stop(grace)
 

@@ -40,6 +40,20 @@ class Answer:
     log_tail: bytes = b""
 
 
+UNKNOWN = "Lambda.Unknown"
+
+_PLATFORM_ERRORS = ("Sandbox.Timedout", "Runtime.ExitError")
+
+
+def reported_error(error: str) -> str:
+    """The error name that Step Functions reports for an errorType of Lambda's.
+
+    What the function raised keeps its name; that the runtime ran out of time or memory, or ended, is `Lambda.Unknown`
+    (AWS documentation, "Handle Lambda service exceptions").
+    """
+    return UNKNOWN if error in _PLATFORM_ERRORS else error
+
+
 def timed_out(request_id: str, timeout: float) -> Answer:
     """The function ran over its own timeout."""
     return _platform_error(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
+from stepwell.tasks.invocation import reported_error
 from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
 
 
@@ -28,4 +29,4 @@ class LambdaFunction:
         if reply.answer.error is None:
             yield Succeeded(reply.answer.payload)
         else:
-            yield Failed(reply.answer.error, reply.answer.payload)
+            yield Failed(reported_error(reply.answer.error), reply.answer.payload)

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from stepwell.engine.dispatch import Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task
 from stepwell.language.values import Json, dumps, loads
+from stepwell.tasks.invocation import reported_error
 from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
 
 _TYPES = ("Event", "RequestResponse", "DryRun")
@@ -82,7 +83,7 @@ class LambdaInvoke:
         )
         payload = loads(reply.answer.payload)
         if reply.answer.error is not None:
-            return reply.answer.error, dumps(payload)
+            return reported_error(reply.answer.error), dumps(payload)
         length = len(reply.answer.payload.encode())
         tail = base64.b64encode(reply.answer.log_tail).decode() if asked.tail else None
         return None, dumps(_answered(payload, length, reply.executed_version, reply.request_id, tail))

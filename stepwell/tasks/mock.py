@@ -126,14 +126,18 @@ class MockDispatcher:
         await self._inner.stop(grace)
 
     def mock(self, task: Task) -> MockedResponses | None:
-        """The mock of a task's state in its test case, None where it has none.
+        """The mock of a task's state in its test case, None where it has none."""
+        return self._find(task.machine_arn, task.test_case, task.state_name)
 
-        Whoever would queue an activity's task for a worker asks this first: a mocked activity needs no worker.
-        """
-        if task.test_case is None:
+    def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:
+        """A mocked activity needs no worker."""
+        return self._find(machine_arn, test_case, state_name) is not None
+
+    def _find(self, machine_arn: str, test_case: str | None, state_name: str) -> MockedResponses | None:
+        if test_case is None:
             return None
-        case = self._config.test_case(_machine_name(task.machine_arn), task.test_case)
-        return None if case is None else case.get(task.state_name)
+        case = self._config.test_case(_machine_name(machine_arn), test_case)
+        return None if case is None else case.get(state_name)
 
     async def _answer(self, task: Task, mocked: MockedResponses) -> AsyncIterator[Outcome]:
         response = mocked.response(task.call)
@@ -153,9 +157,8 @@ def _outcome(task: Task, response: MockedResponse) -> Outcome:
     if isinstance(response, Return):
         value = response.value
         if task.resource.kind == "function" and isinstance(value, dict) and "Payload" in value:
-            value = value[
-                "Payload"
-            ]  # the mock is Lambda's answer to Invoke, the task's result what the function returned
+            # The mock is Lambda's answer to Invoke; the task's result is what the function returned.
+            value = value["Payload"]
         return Succeeded(dumps(value))
     if response.error == "States.Timeout":
         return TimedOut(response.error, response.cause)

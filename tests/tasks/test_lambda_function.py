@@ -51,3 +51,11 @@ async def test_a_function_that_does_not_exist_fails_as_on_aws(serve, outcomes, c
     assert failed.cause.startswith(prefix)
     assert failed.cause.endswith("; Proxy: null)")
     assert "no function named 'g' is registered; registered: f" in caplog.text
+
+
+def test_what_the_runtime_ends_is_lambda_unknown_what_the_function_raises_keeps_its_name():
+    from stepwell.tasks.invocation import reported_error
+
+    assert reported_error("Sandbox.Timedout") == "Lambda.Unknown"
+    assert reported_error("Runtime.ExitError") == "Lambda.Unknown"
+    assert reported_error("ValueError") == "ValueError"

@@ -25,6 +25,9 @@ class Inner:
     async def run(self, task):
         yield Succeeded('"inner"')
 
+    def answers_activity(self, machine_arn, test_case, state_name):
+        return False
+
     async def stop(self, grace):
         pass
 
@@ -163,3 +166,11 @@ def test_a_configuration_that_is_not_right_is_refused_with_file_place_and_way_ou
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(MockConfigError, match=r"cannot be read \(No such file"):
         MockConfig.load(tmp_path / "none.json")
+
+
+def test_a_mocked_activity_needs_no_worker():
+    dispatcher = MockDispatcher(config({"0": {"Return": 1}}), Inner())
+    machine = "arn:aws:states:us-east-1:1:stateMachine:orders"
+    assert dispatcher.answers_activity(machine, "Happy", "Work")
+    assert not dispatcher.answers_activity(machine, "Happy", "Other")
+    assert not dispatcher.answers_activity(machine, None, "Work")

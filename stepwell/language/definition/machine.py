@@ -41,7 +41,7 @@ def compile_definition(text: str, *, machine_type: MachineType = "STANDARD") -> 
         # One of each kind is clear enough: a JSONata machine would else repeat itself for every state.
         errors = list({found.message: found for found in reversed(findings.unsupported)}.values())
     if errors or program is None:
-        raise InvalidDefinition(errors)
+        raise InvalidDefinition(errors, text)
     return program
 
 
