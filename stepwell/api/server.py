@@ -11,6 +11,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -79,7 +80,8 @@ async def serve(
 async def _first(running: asyncio.Future[None], event: asyncio.Event) -> None:
     """Wait until the event is set or the server has ended by itself."""
     waiting = asyncio.ensure_future(event.wait())
-    await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+    either: set[asyncio.Future[None] | asyncio.Future[Literal[True]]] = {running, waiting}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
 
 

@@ -8,7 +8,8 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal
 
 import orjson
 
@@ -92,23 +93,23 @@ async def _poll(request: Request, arn: str) -> ActivityTask | None:
     poll = asyncio.ensure_future(
         context.engine.get_activity_task(arn, request.optional_text("workerName"), POLL_SECONDS)
     )
-    ends: list[asyncio.Future[bool]] = [asyncio.ensure_future(context.closing.wait())]
+    ends = [asyncio.ensure_future(context.closing.wait())]
     if request.disconnected is not None:
-        ends.append(asyncio.ensure_future(_ended(request)))
+        ends.append(asyncio.ensure_future(_gone(request.disconnected)))
+    either: set[asyncio.Future[ActivityTask | None] | asyncio.Future[Literal[True]]] = {poll, *ends}
     try:
-        await asyncio.wait([poll, *ends], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not poll.done():
             poll.cancel()
             await asyncio.wait([poll])
         return None if poll.cancelled() else poll.result()
     finally:
-        for end in (poll, *ends):
-            end.cancel()
+        for future in either:
+            future.cancel()
 
 
-async def _ended(request: Request) -> bool:
-    assert request.disconnected is not None
-    await request.disconnected()
+async def _gone(disconnected: Callable[[], Awaitable[None]]) -> Literal[True]:
+    await disconnected()
     return True
 
 
