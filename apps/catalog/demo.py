@@ -61,6 +61,7 @@ def _run() -> int:
         print(f"Port 8083 is taken: this demo listens on {port}.")
     environment = app_environment(FOLDER, url, vendor_url)
     environment |= {"VENDOR_BUILD_SECONDS": str(BUILD_SECONDS), "VENDOR_TOKEN_SECONDS": str(TOKEN_SECONDS)}
+    environment["STEPWELL_LOG_LEVEL"] = "info"  # the functions' lines too
     with ExitStack() as processes:
         for name, ready_at, command in (
             ("vendor", vendor_port, ["apps.catalog.vendor", "--port", str(vendor_port)]),
@@ -72,6 +73,7 @@ def _run() -> int:
         client = (environment["VENDOR_CLIENT_ID"], environment["VENDOR_CLIENT_SECRET"])
         arn, name = _create(url, vendor_url, client)
         status = follow(Endpoint(url), arn, sys.stdout)
+        _print_log(FOLDER / "server.log", name)
         row = _show(url, vendor_url, client, name)
         _print_cost(Endpoint(url), arn)
         if status != "SUCCEEDED" or not (row["knowledge_base_id"] and row["data_source_id"]):
@@ -104,6 +106,14 @@ def _show(url: str, vendor_url: str, client: tuple[str, str], name: str) -> dict
     for column, value in row.items():
         print(f"     {column:<18} {value}")
     return row
+
+
+def _print_log(log: Path, name: str) -> None:
+    """Print what the functions have logged about a catalog."""
+    print(f"\n{log}")
+    for line in log.read_text("utf-8").splitlines():
+        if f"catalog {name}" in line:
+            print(f"     {line.rpartition(chr(9))[2]}")  # what stands before the tab is the runtime's
 
 
 def _print_cost(server: Endpoint, arn: str) -> None:

@@ -15,7 +15,7 @@ import apps.catalog
 from apps.catalog.processes import app_environment, free_port, running, server_command, wait_until_listening
 from stepwell.commands.endpoint import Endpoint
 
-BUILD_SECONDS, TOKEN_SECONDS = 5, 2  # longer than the token lives, so the poll must refresh it
+BUILD_SECONDS, TOKEN_SECONDS = 6, 3  # longer than the token lives, so the poll must refresh it
 _Found = TypeVar("_Found")
 
 
@@ -60,14 +60,9 @@ def test_a_poll_survives_kill_9_and_its_token_stands_nowhere(
 ) -> None:
     port, log = int(url.rpartition(":")[2]), tmp_path / "server.log"
     command = server_command("apps.catalog.tests.quick_app:app", port, tmp_path / "stepwell.db")
-    client = (environment["VENDOR_CLIENT_ID"], environment["VENDOR_CLIENT_SECRET"])
-    grant = httpx.post(
-        f"{environment['VENDOR_URL']}/oauth/token", data={"grant_type": "client_credentials"}, auth=client
-    )
-    token = grant.json()["access_token"]
-
     with running(command, environment, log) as server:
         wait_until_listening(server, port, log)
+        token = sign_in(environment)
         created = httpx.post(
             f"{url}/api/catalogs",
             json={"catalog_name": "books"},
@@ -99,6 +94,14 @@ def test_a_poll_survives_kill_9_and_its_token_stands_nowhere(
     written = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert {"stepwell.db", "server.log", "catalog.db", "catalog-tokens.db"} <= {file.name for file in written}
     assert [file.name for file in written if beginning.encode() in file.read_bytes()] == []
+
+
+def sign_in(environment: dict[str, str]) -> str:
+    """A user's token."""
+    client = (environment["VENDOR_CLIENT_ID"], environment["VENDOR_CLIENT_SECRET"])
+    grant = {"grant_type": "client_credentials"}
+    answer = httpx.post(f"{environment['VENDOR_URL']}/oauth/token", data=grant, auth=client)
+    return str(answer.raise_for_status().json()["access_token"])
 
 
 def ended(url: str, arn: str) -> dict[str, Any] | None:
