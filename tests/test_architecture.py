@@ -30,7 +30,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("console",),
     ("deploy",),
     ("testing",),
-    ("app", "settings", "aws_environment"),
+    ("app", "settings", "aws_environment", "event_loop", "logs"),
     ("assembly", "mounts"),
     ("serve",),
     ("commands",),
