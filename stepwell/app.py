@@ -1,0 +1,210 @@
+"""An app: the functions, state machines and HTTP routes that a server serves together.
+
+Rules that must stay true here:
+- An app is declared when its module is imported, and nothing else happens then: no file is read, nothing is opened.
+- Worker processes import app modules: only the standard library's light modules are imported here.
+- `function` gives back the very handler that it was given, so that a handler is tested by calling it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+Handler: TypeAlias = Callable[[Any, Any], Any]
+"""`handler(event, context)`, as AWS Lambda calls it; sync or async."""
+
+AsgiApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+_Handler = TypeVar("_Handler", bound=Handler)
+
+
+class AppError(Exception):
+    """An app that cannot be served; the message says what is wrong and what to do about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppFunction:
+    """A handler and the name that definitions call it by. `timeout` is in seconds; None takes the default."""
+
+    name: str
+    handler: Handler
+    timeout: float | None = None
+    concurrency: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppMachine:
+    """A state machine whose definition stands in a file."""
+
+    path: Path
+    name: str
+    type: str = "STANDARD"
+    role_arn: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    substitutions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stepwell:
+    """An app. `stepwell serve module:attribute` serves it.
+
+    app = Stepwell()
+    app.machine("catalog.asl.json")
+
+    @app.function("CheckCatalogStatus", timeout=30)
+    def check_catalog_status(event, context): ...
+    """
+
+    def __init__(self) -> None:
+        self._functions: dict[str, AppFunction] = {}
+        self._machines: dict[str, AppMachine] = {}
+        self._mounts: dict[str, AsgiApp | str] = {}
+
+    @property
+    def functions(self) -> Mapping[str, AppFunction]:
+        """The functions by name."""
+        return self._functions
+
+    @property
+    def machines(self) -> Mapping[str, AppMachine]:
+        """The state machines by name."""
+        return self._machines
+
+    @property
+    def mounts(self) -> Mapping[str, AsgiApp | str]:
+        """The ASGI apps by path; a text is `module:attribute`."""
+        return self._mounts
+
+    def function(
+        self,
+        name: str,
+        *,
+        timeout: float | None = None,
+        concurrency: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Callable[[_Handler], _Handler]:
+        """Bind a handler to a function's name: the last part of its ARN, or what a Resource says in its place.
+
+        `timeout` is in seconds, `concurrency` is how many calls run at once, `environment` is added to the handler's
+        environment variables. Raises AppError where the name is taken.
+        """
+        if name in self._functions:
+            raise AppError(f"Two handlers are bound to the function {name!r}. Give one of them another name.")
+
+        def bind(handler: _Handler) -> _Handler:
+            self._functions[name] = AppFunction(
+                name=name,
+                handler=handler,
+                timeout=timeout,
+                concurrency=concurrency,
+                environment=dict(environment or {}),
+            )
+            return handler
+
+        return bind
+
+    def machine(
+        self,
+        definition: str | Path,
+        *,
+        name: str | None = None,
+        type: str = "STANDARD",
+        role_arn: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        substitutions: Mapping[str, str] | None = None,
+    ) -> None:
+        """Serve the state machine whose definition stands in a file.
+
+        A relative path is relative to the file that calls. `name` defaults to the file's name up to its first dot.
+        `substitutions` gives texts for `${Name}` in the definition; `${FunctionArn}` for every function of the app,
+        `${AWS::Region}`, `${AWS::AccountId}` and `${AWS::Partition}` need none. Raises AppError where the name is
+        taken.
+        """
+        caller = sys._getframe(1).f_globals.get("__file__")
+        path = Path(caller).parent / definition if caller else Path(definition)
+        name = name or path.name.split(".")[0]
+        if name in self._machines:
+            raise AppError(f"Two definitions are served as the state machine {name!r}. Give one of them `name=`.")
+        self._machines[name] = AppMachine(
+            path=path,
+            name=name,
+            type=type,
+            role_arn=role_arn,
+            tags=dict(tags or {}),
+            substitutions=dict(substitutions or {}),
+        )
+
+    def mount(self, path: str, asgi_app: AsgiApp | str) -> None:
+        """Serve an ASGI app below a path, on the server's own port.
+
+        `asgi_app` may be `"module:attribute"`: then it is imported by the server only, never by the processes that run
+        handlers. Raises AppError where the path does not begin with `/` or is taken.
+        """
+        path = path.rstrip("/")
+        if path and not path.startswith("/"):
+            raise AppError(f"{path!r} is no path to mount an app at: begin it with a slash.")
+        if path in self._mounts:
+            raise AppError(f"Two apps are mounted at {path or '/'!r}.")
+        self._mounts[path] = asgi_app
+
+
+def bind_definition(text: str, functions: Mapping[str, str], substitutions: Mapping[str, str]) -> str:
+    """The definition with its `${Name}` filled in and its bare function names made ARNs.
+
+    `functions` gives the ARN of every function by name. A Resource that is such a name becomes its ARN, and so does the
+    FunctionName in the Parameters or Arguments of a Task that invokes Lambda. The text is handed back as it is where
+    nothing is to be replaced, and where it is no JSON object that says each member once: what is wrong with it is told
+    by its validation.
+    """
+    for name, value in substitutions.items():
+        text = text.replace(f"${{{name}}}", value)
+    try:
+        definition = json.loads(text, object_pairs_hook=_members)
+    except ValueError:
+        return text
+    bound = _bound_machine(definition, functions)
+    return text if bound == definition else json.dumps(bound, indent=2, ensure_ascii=False)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is given twice")
+    return members
+
+
+def _bound_machine(machine: Any, functions: Mapping[str, str]) -> Any:
+    """A machine, a branch or an item processor with its functions bound; anything else as it is."""
+    states = machine.get("States") if isinstance(machine, dict) else None
+    if not isinstance(states, dict):
+        return machine
+    return {**machine, "States": {name: _bound_state(state, functions) for name, state in states.items()}}
+
+
+def _bound_state(state: Any, functions: Mapping[str, str]) -> Any:
+    if not isinstance(state, dict):
+        return state
+    if state.get("Type") == "Task":
+        bound = _bound_member(state, "Resource", functions)
+        if ":states:::lambda:invoke" in str(state.get("Resource")):
+            for member in ("Parameters", "Arguments"):
+                if member in bound:
+                    bound = {**bound, member: _bound_member(bound[member], "FunctionName", functions)}
+        return bound
+    nested = {
+        member: _bound_machine(state[member], functions) for member in ("ItemProcessor", "Iterator") if member in state
+    }
+    branches = state.get("Branches")
+    if isinstance(branches, list):
+        nested["Branches"] = [_bound_machine(branch, functions) for branch in branches]
+    return {**state, **nested}
+
+
+def _bound_member(holder: Any, member: str, functions: Mapping[str, str]) -> Any:
+    name = holder.get(member) if isinstance(holder, dict) else None
+    return {**holder, member: functions[name]} if isinstance(name, str) and name in functions else holder

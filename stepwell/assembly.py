@@ -1,0 +1,214 @@
+"""From what an app declares to what a server runs: functions, definitions, state machines in the store.
+
+Rules that must stay true here:
+- Everything that can be wrong with an app is found before the store is touched, and all of it is told at once.
+- A machine is updated only where its definition or its role differs from what is stored: to serve an app again changes
+  nothing, and executions under way keep the definition that they began with.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepwell.api.arns import STATE_MACHINE, partition_of, prefix
+from stepwell.api.context import ApiContext
+from stepwell.api.faults import ApiFault
+from stepwell.api.names import check_name
+from stepwell.api.operations import HANDLERS
+from stepwell.api.request import Request
+from stepwell.app import AppError, AppMachine, Stepwell, bind_definition
+from stepwell.engine.dispatch import Dispatcher
+from stepwell.language.definition import validate_definition
+from stepwell.language.values import Json
+from stepwell.settings import Settings
+from stepwell.tasks.dispatcher import TaskDispatcher
+from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionRegistry
+from stepwell.tasks.lambda_service import LambdaService
+from stepwell.tasks.mock import MockConfig, MockDispatcher
+
+_UNFILLED = re.compile(r"\$\{[A-Za-z0-9_:.]+\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where ARNs made here are."""
+
+    region: str
+    account: str
+
+    def machine_arn(self, name: str) -> str:
+        return prefix(self.region, self.account, STATE_MACHINE) + name
+
+    def function_arn(self, name: str) -> str:
+        return f"arn:{partition_of(self.region)}:lambda:{self.region}:{self.account}:function:{name}"
+
+    def role_arn(self, name: str) -> str:
+        return f"arn:{partition_of(self.region)}:iam::{self.account}:role/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class BoundMachine:
+    """A machine of an app with its definition as it is run."""
+
+    machine: AppMachine
+    definition: str
+
+
+def load_app(reference: str) -> Stepwell:
+    """The app that `module:attribute` names; the attribute is `app` when left out.
+
+    Modules are looked for in the current folder first. Raises AppError.
+    """
+    module_name, _, attribute = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            raise AppError(
+                f"There is no module {module_name!r} in {here} or among the installed packages. Name the app as"
+                " MODULE:ATTRIBUTE, as in apps.catalog:app, and run in the folder that holds it."
+            ) from error
+        raise AppError(_import_failed(module_name, error)) from error
+    except Exception as error:
+        raise AppError(_import_failed(module_name, error)) from error
+    app = getattr(module, attribute or "app", None)
+    if isinstance(app, Stepwell):
+        return app
+    apps = [name for name, value in vars(module).items() if isinstance(value, Stepwell)]
+    hint = f"Did you mean {module_name}:{apps[0]}?" if apps else "It has none: write `app = Stepwell()` there."
+    raise AppError(f"{module_name!r} has no Stepwell app named {attribute or 'app'!r}. {hint}")
+
+
+def _import_failed(module: str, error: Exception) -> str:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if len(frames) > 1 else ""
+    return f"{module!r} cannot be imported: {type(error).__name__}: {error}{place}"
+
+
+def functions_of(app: Stepwell) -> list[Function]:
+    """The app's functions as worker processes run them. Raises AppError, with all that is wrong."""
+    functions: list[Function] = []
+    faults: list[str] = []
+    for declared in app.functions.values():
+        try:
+            function = Function.of(
+                declared.handler,
+                name=declared.name,
+                timeout=DEFAULT_TIMEOUT if declared.timeout is None else declared.timeout,
+                concurrency=declared.concurrency,
+                environment=declared.environment,
+            )
+        except ValueError as error:
+            faults.append(f"function {declared.name!r}: {error}")
+        else:
+            functions.append(function)
+    if faults:
+        raise AppError("\n".join(faults))
+    return functions
+
+
+def make_dispatcher(app: Stepwell, settings: Settings) -> Dispatcher:
+    """What carries out tasks: the app's functions, behind the mocks. Raises AppError, MockConfigError."""
+    functions = FunctionRegistry(functions_of(app))
+    dispatcher = TaskDispatcher(LambdaService(functions, region=settings.region, account=settings.account))
+    if settings.mock_config is None:
+        return dispatcher
+    return MockDispatcher(MockConfig.load(settings.mock_config), dispatcher)
+
+
+def bind_machines(app: Stepwell, place: Place) -> list[BoundMachine]:
+    """The app's machines with their definitions read, bound and validated. Raises AppError, with all that is wrong."""
+    bound: list[BoundMachine] = []
+    faults: list[str] = []
+    for machine in app.machines.values():
+        try:
+            definition = bind_text(_read(machine), app, place, machine.substitutions)
+        except AppError as error:
+            faults.append(str(error))
+        else:
+            faults.extend(definition_faults(machine.path, definition, machine.type))
+            bound.append(BoundMachine(machine, definition))
+    if faults:
+        raise AppError("\n".join(faults))
+    return bound
+
+
+def _read(machine: AppMachine) -> str:
+    """The text of a machine's definition. Raises AppError, also for what is wrong with the machine itself."""
+    try:
+        if machine.type not in ("STANDARD", "EXPRESS"):
+            raise AppError(f"state machine {machine.name!r}: type {machine.type!r} is neither STANDARD nor EXPRESS.")
+        if not 1 <= len(check_name(machine.name)) <= 80:
+            raise AppError(f"state machine {machine.name!r}: a name has 1 to 80 characters.")
+        return machine.path.read_text("utf-8")
+    except ApiFault as fault:
+        raise AppError(f"state machine {machine.name!r}: {fault}") from fault
+    except OSError as error:
+        raise AppError(f"state machine {machine.name!r}: {machine.path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise AppError(f"state machine {machine.name!r}: {machine.path} is no UTF-8 text.") from error
+
+
+def bind_text(text: str, app: Stepwell | None, place: Place, substitutions: Mapping[str, str]) -> str:
+    """A definition bound to an app's functions; see `bind_definition`."""
+    functions = {name: place.function_arn(name) for name in (app.functions if app else ())}
+    known = {
+        **{f"{name}Arn": arn for name, arn in functions.items()},
+        "AWS::Region": place.region,
+        "AWS::AccountId": place.account,
+        "AWS::Partition": partition_of(place.region),
+        **substitutions,
+    }
+    return bind_definition(text, functions, known)
+
+
+def definition_faults(path: Path, definition: str, type: str) -> list[str]:
+    """A line for every error of a definition: file, place, code, message."""
+    diagnostics = validate_definition(definition, machine_type="EXPRESS" if type == "EXPRESS" else "STANDARD")
+    lines = [f"{path}: {found.location or '/'}: {found.code}: {found.message}" for found in diagnostics]
+    if lines and (unfilled := sorted(set(_UNFILLED.findall(definition)))):
+        lines.append(f"{path}: nothing is substituted for {', '.join(unfilled)}: see `substitutions` of `machine`.")
+    return lines
+
+
+async def deploy(machines: Iterable[BoundMachine], context: ApiContext) -> None:
+    """Create the machines that are missing, and update those that differ, as a client would. Raises AppError."""
+    place = Place(context.region, context.account)
+    for bound in machines:
+        machine = bound.machine
+        try:
+            await _deploy(machine, bound.definition, place, context)
+        except ApiFault as fault:
+            raise AppError(f"state machine {machine.name!r}: {fault.shape}: {fault}") from fault
+
+
+async def _deploy(machine: AppMachine, definition: str, place: Place, context: ApiContext) -> None:
+    def request(**members: Json) -> Request:
+        return Request(context, context.region, members)
+
+    arn = place.machine_arn(machine.name)
+    role = machine.role_arn or place.role_arn(machine.name)
+    tags: Json = [{"key": key, "value": value} for key, value in machine.tags.items()]
+    stored = await context.store.find_machine(arn)
+    if stored is None:
+        await HANDLERS["CreateStateMachine"](
+            request(name=machine.name, definition=definition, roleArn=role, type=machine.type, tags=tags)
+        )
+        return
+    if stored.type != machine.type:
+        raise AppError(
+            f"state machine {machine.name!r} is {stored.type} in the store, and a type cannot be changed. Delete it"
+            " there (aws stepfunctions delete-state-machine), or give the new one another name."
+        )
+    await HANDLERS["UpdateStateMachine"](request(stateMachineArn=arn, definition=definition, roleArn=role))
+    if tags:
+        await HANDLERS["TagResource"](request(resourceArn=arn, tags=tags))

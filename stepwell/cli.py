@@ -1,0 +1,89 @@
+"""The command line: finds the command, runs it, and turns what it raises into one line and an exit code.
+
+Rules that must stay true here:
+- Only the named command's module is imported, and a command imports what is heavy when it runs: `--help` is fast.
+- Results go to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from stepwell import __version__
+from stepwell.commands.exit_code import CommandFailed, ExitCode
+
+COMMANDS = {
+    "serve": "run the server, with or without an app",
+    "run": "run one definition here and now, without a server",
+    "validate": "check definitions, and say everything that is wrong with them",
+    "create": "create a state machine, or update it",
+    "start": "start an execution",
+    "describe": "show an execution or a state machine",
+    "history": "show what an execution did, and follow it",
+    "list": "list state machines, or the executions of one",
+    "stop": "stop an execution",
+    "env": "print the variables that point AWS's tools here",
+}
+
+_EPILOG = """
+examples:
+  stepwell serve                                an empty server, on http://127.0.0.1:8083
+  stepwell serve apps.catalog:app               a server with an app
+  eval "$(stepwell env)"                        then: aws stepfunctions list-state-machines
+  stepwell run hello.asl.json --input '{"n": 1}'
+
+`stepwell COMMAND --help` tells more of a command.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; the answer is the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(words)
+    except CommandFailed as failed:
+        print(f"stepwell: {failed}", file=sys.stderr)
+        return failed.code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. The interpreter's own flush at the end must not fail as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] not in COMMANDS:
+        parser = _parser()
+        parser.parse_args(words)
+        parser.print_help()
+        return ExitCode.WRONG_USE
+    command = importlib.import_module(f"stepwell.commands.{words[0]}")
+    parser = argparse.ArgumentParser(
+        prog=f"stepwell {words[0]}",
+        description=command.DESCRIPTION,
+        epilog=f"examples:\n{command.EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    code: int = command.run(parser.parse_args(words[1:]))
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stepwell",
+        usage="stepwell COMMAND ...",
+        description="Jobs that outlive a request, run as AWS Step Functions state machines on your own machine.",
+        epilog="commands:\n" + "".join(f"  {name:<10}{summary}\n" for name, summary in COMMANDS.items()) + _EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"stepwell {__version__}")
+    parser.add_argument("command", metavar="COMMAND", choices=COMMANDS, nargs="?", help=argparse.SUPPRESS)
+    return parser

@@ -1,0 +1,48 @@
+"""`stepwell start`: start an execution on a running server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from stepwell.commands.arguments import add_endpoint, add_input, add_json, read_input
+from stepwell.commands.endpoint import Endpoint, endpoint_url, machine_arn
+from stepwell.commands.exit_code import ExitCode, of_status
+
+DESCRIPTION = "Start an execution. With --wait, show it as it goes; the exit code then says how it ended."
+EXAMPLES = """\
+  stepwell start CatalogStatusPoller --input '{"catalog_name": "shoes"}'
+  stepwell start CatalogStatusPoller --input @input.json --name shoes-1 --wait
+  stepwell start arn:aws:states:us-east-1:123456789012:stateMachine:Hello --json
+  stepwell start Hello#HappyPath --wait            with the mocks of a test case
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("machine", metavar="MACHINE", help="a state machine: its name or ARN")
+    add_input(parser)
+    parser.add_argument("--name", help="the execution's name; the same name and input again is the same execution")
+    parser.add_argument("--wait", action="store_true", help="show the execution until it has ended")
+    add_json(parser)
+    add_endpoint(parser)
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    text = read_input(options.input)
+    endpoint = Endpoint(endpoint_url(options.endpoint_url))
+    machine = machine_arn(endpoint, options.machine)
+    started = endpoint.call("StartExecution", stateMachineArn=machine, input=text, name=options.name)
+    if not options.wait:
+        print(json.dumps(started) if options.json else started["executionArn"])
+        return ExitCode.DONE
+    arn = started["executionArn"]
+    from stepwell.commands.follow import follow
+
+    status = follow(endpoint, arn, sys.stderr)
+    ended = endpoint.call("DescribeExecution", executionArn=arn)
+    if options.json:
+        print(json.dumps(ended))
+    elif "output" in ended:
+        print(ended["output"])
+    return of_status(status)

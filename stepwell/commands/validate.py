@@ -1,0 +1,72 @@
+"""`stepwell validate`: check definitions without a server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from stepwell.commands.arguments import add_json, read_text
+from stepwell.commands.exit_code import ExitCode
+
+if TYPE_CHECKING:
+    from stepwell.language.diagnostics import Diagnostic
+
+DESCRIPTION = "Check definitions, and say everything that is wrong with them: file, place, code, message."
+EXAMPLES = """\
+  stepwell validate catalog.asl.json
+  stepwell validate machines/*.asl.json --json
+  stepwell validate --type EXPRESS fast.asl.json
+
+The exit code is 1 where a definition has an error, and 0 where there are warnings only.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a definition; - is standard input")
+    parser.add_argument("--type", choices=("STANDARD", "EXPRESS"), default="STANDARD", help="(default: STANDARD)")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from stepwell.language.definition import validate_definition
+
+    texts = [(file, read_text(file)) for file in options.files]
+    found = [
+        (file, diagnostic)
+        for file, text in texts
+        for diagnostic in validate_definition(text, machine_type=options.type, severity="WARNING")
+    ]
+    if options.json:
+        print(json.dumps([_members(file, diagnostic) for file, diagnostic in found]))
+    else:
+        _show(found)
+        if not found:
+            print("valid" if len(texts) == 1 else f"{len(texts)} definitions are valid", file=sys.stderr)
+    return ExitCode.FAILED if any(diagnostic.severity == "ERROR" for _, diagnostic in found) else ExitCode.DONE
+
+
+def _members(file: str, diagnostic: Diagnostic) -> dict[str, str | None]:
+    return {
+        "file": file,
+        "location": diagnostic.location,
+        "severity": diagnostic.severity,
+        "code": diagnostic.code,
+        "message": diagnostic.message,
+    }
+
+
+def _show(found: list[tuple[str, Diagnostic]]) -> None:
+    from stepwell.commands.screen import open_screen
+
+    screen = open_screen(sys.stdout)
+    for file, diagnostic in found:
+        style = "red" if diagnostic.severity == "ERROR" else "yellow"
+        screen.line(
+            [
+                (f"{file}: {diagnostic.location or '/'}: ", "bold"),
+                (f"{diagnostic.severity.lower()} {diagnostic.code}", style),
+                (f": {diagnostic.message}", ""),
+            ]
+        )

@@ -1,0 +1,161 @@
+"""The server: the rooms of the house put together, run until a signal, and taken apart in order.
+
+Rules that must stay true here:
+- Whatever is wrong is found before it matters: settings, app and mocks before the store is opened, all of it before the
+  port is listened on.
+- What is started is stopped in reverse order, whatever happens between; all of it within the grace period.
+- A second signal ends the process at once: what was acknowledged is in the store, and handler processes end with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp
+
+from stepwell import __version__
+from stepwell.api.app import create_app
+from stepwell.api.arns import STATE_MACHINE, prefix
+from stepwell.api.context import ApiContext, open_context
+from stepwell.api.server import serve as serve_http
+from stepwell.app import Stepwell
+from stepwell.assembly import BoundMachine, Place, bind_machines, deploy, load_app, make_dispatcher
+from stepwell.aws_environment import aws_variables
+from stepwell.engine.dispatch import Dispatcher
+from stepwell.engine.engine import Engine
+from stepwell.logs import set_up_logging
+from stepwell.mounts import mounted, routes, started
+from stepwell.settings import Settings
+from stepwell.store.open import open_store
+
+_COUNTED = 1_000  # machines; more are "1000 and more"
+
+
+class PortTaken(Exception):
+    """The port cannot be listened on; the message says what to do."""
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises AppError, MockConfigError, StoreError and PortTaken; nothing is left running then.
+    """
+    set_up_logging(settings.log_level)
+    port = _choose_port(settings.host, settings.port)
+    url = _url(settings.host, port)
+    # Handlers and routes of the app that use AWS's SDK for Step Functions find this very server, unless told otherwise.
+    for name, value in aws_variables(url, settings.region, os.environ).items():
+        os.environ.setdefault(name, value)
+    app = load_app(settings.app) if settings.app else Stepwell()
+    apps = mounted(app.mounts)
+    machines = bind_machines(app, Place(settings.region, settings.account))
+    dispatcher = make_dispatcher(app, settings)
+    stop = _Stop(settings.grace)
+    stop.listen_for_signals()
+    async with _running(settings, machines, dispatcher, stop) as context, started(apps):
+        await _listen(create_app(context, routes(apps)), port, settings, stop, await _count_machines(context))
+
+
+class _Stop:
+    """The end of the server, and how much of the grace period is left when it has come."""
+
+    def __init__(self, grace: float) -> None:
+        self.asked = asyncio.Event()
+        self._grace = grace
+        self._deadline: float | None = None
+
+    def listen_for_signals(self) -> None:
+        """The first SIGTERM or SIGINT asks the server to stop; the second ends the process."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+
+    def left(self) -> float:
+        """Seconds."""
+        return self._grace if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _on_signal(self, number: int) -> None:
+        if self.asked.is_set():
+            os._exit(128 + number)
+        print("stepwell: stopping; a second signal stops at once", file=sys.stderr, flush=True)
+        self._deadline = time.monotonic() + self._grace
+        self.asked.set()
+
+
+@asynccontextmanager
+async def _running(
+    settings: Settings, machines: list[BoundMachine], dispatcher: Dispatcher, stop: _Stop
+) -> AsyncIterator[ApiContext]:
+    """The engine on its store, with the app's machines."""
+    store = await open_store(settings.store)
+    try:
+        engine = Engine(store, dispatcher)
+        context = await open_context(
+            engine,
+            region=settings.region,
+            account=settings.account,
+            allowed_hosts=frozenset({*settings.allowed_hosts, settings.host.strip("[]")}),
+            closing=stop.asked,
+        )
+        await deploy(machines, context)
+        await engine.start()
+        try:
+            yield context
+        finally:
+            await engine.stop(stop.left())
+    finally:
+        await store.close()
+
+
+async def _listen(app: ASGIApp, port: int, settings: Settings, stop: _Stop, machines: str) -> None:
+    def listening(_: str, port: int) -> None:
+        url = _url(settings.host, port)
+        print(
+            f"Stepwell {__version__} listens on {url} (store {settings.store}, state machines: {machines})", flush=True
+        )
+
+    host = settings.host.strip("[]")
+    try:
+        await serve_http(app, host, port, stop=stop.asked, grace=settings.grace, listening=listening)
+    except OSError as error:
+        raise _port_taken(settings.host, port, error) from error
+
+
+def _choose_port(host: str, port: int) -> int:
+    """The port, or a free one for 0: known before anything is opened. Raises PortTaken."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            chosen: int = probe.getsockname()[1]
+            return chosen
+    except OSError as error:
+        raise _port_taken(host, port, error) from error
+
+
+def _port_taken(host: str, port: int, error: OSError) -> PortTaken:
+    return PortTaken(
+        f"{_url(host, port)} cannot be listened on: {error.strerror or error}. If another server runs there, stop it"
+        " or choose a port with --port."
+    )
+
+
+def _url(host: str, port: int) -> str:
+    bare = host.strip("[]")
+    bare = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bare, bare)  # noqa: S104  # compared, not bound
+    return f"http://[{bare}]:{port}" if ":" in bare else f"http://{bare}:{port}"
+
+
+async def _count_machines(context: ApiContext) -> str:
+    found = await context.store.list_machines(
+        prefix(context.region, context.account, STATE_MACHINE), None, _COUNTED + 1
+    )
+    return str(len(found)) if len(found) <= _COUNTED else f"{_COUNTED} and more"

@@ -1,0 +1,218 @@
+"""How a server is set up: `stepwell.toml`, then `STEPWELL_…` variables, then the command line.
+
+Rules that must stay true here:
+- A setting is one field of `Settings`; its description stands beside it, and docs/settings.md lists the same.
+- A later source overrides an earlier one, setting by setting. What overrides nothing is still checked.
+- A mistake is reported with its source, its name and its value, and with a way out. Only a variable that resembles no
+  setting is passed over: it is somebody else's.
+- A relative path in a file is relative to that file; elsewhere it is relative to the current folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+CONFIG_FILE = "stepwell.toml"
+CONFIG_VARIABLE = "STEPWELL_CONFIG"
+PREFIX = "STEPWELL_"
+AWS_VARIABLES = {"SFN_MOCK_CONFIG": "mock_config"}  # read below the STEPWELL_ name of the same setting
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything that can be set."""
+
+    app: Annotated[
+        str | None,
+        Meta(
+            title="`module:attribute`; the attribute is `app` when left out",
+            description="The app to serve.",
+            pattern=r"^[^\s:]+(:[^\s:]+)?$",
+        ),
+    ] = None
+    host: Annotated[
+        str, Meta(title="an address or a host name", description="The address to listen on.", min_length=1)
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(title="a whole number from 0 to 65535", description="The port; 0 takes a free one.", ge=0, le=65535)
+    ] = 8083
+    store: Annotated[
+        str, Meta(title="the path of a SQLite file, or a URL", description="Where executions are kept.", min_length=1)
+    ] = "stepwell.db"
+    region: Annotated[
+        str,
+        Meta(title="a region's name", description="The AWS region in ARNs.", pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$"),
+    ] = "us-east-1"
+    account: Annotated[str, Meta(title="12 digits", description="The AWS account in ARNs.", pattern=r"^\d{12}$")] = (
+        "123456789012"
+    )
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            title="a list of host names; in a variable they are separated by commas",
+            description="Hosts that requests may name besides this machine; `.example.com` allows all below it.",
+        ),
+    ] = ()
+    allow_unauthenticated: Annotated[
+        bool,
+        Meta(
+            title="true or false",
+            description="Listen on an address that other machines reach, although nobody is asked who they are.",
+        ),
+    ] = False
+    grace: Annotated[
+        float,
+        Meta(
+            title="a number of seconds, at least 0",
+            description="How long running handlers and requests may go on after a stop.",
+            ge=0,
+        ),
+    ] = 10.0
+    mock_config: Annotated[
+        str | None,
+        Meta(
+            title="the path of a JSON file",
+            description="The mocks, as Step Functions Local reads them. Also read from `SFN_MOCK_CONFIG`.",
+        ),
+    ] = None
+    log_level: Annotated[
+        LogLevel,
+        Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),
+    ] = "warning"
+
+
+_FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
+_PATHS = ("mock_config", "store")
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message says where it comes from, what it is and what to do."""
+
+
+def load_settings(
+    environ: Mapping[str, str], options: Mapping[str, object], folder: Path, config: str | None = None
+) -> Settings:
+    """The settings in force.
+
+    `options` are those of the command line by setting name; None stands for an option that was not given. `folder` is
+    the current folder. `config` is the file named on the command line; else `STEPWELL_CONFIG` names it, else it is
+    `stepwell.toml` in `folder` when there is one. Raises SettingsError.
+    """
+    values: dict[str, object] = {}
+    for source in (_from_file(_config_path(environ, folder, config)), _from_variables(environ), _from_options(options)):
+        values.update(source)
+    settings = Settings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type
+    if not (is_loopback(settings.host) or settings.allow_unauthenticated):
+        raise SettingsError(
+            f"host {settings.host!r} can be reached from other machines, and the server does not yet ask who is"
+            " calling. Listen on 127.0.0.1, or say allow_unauthenticated = true in stepwell.toml"
+            " (STEPWELL_ALLOW_UNAUTHENTICATED=1) where the network itself keeps others out."
+        )
+    return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def default_text(name: str) -> str:
+    """The default of a setting as the documentation writes it; empty where there is none."""
+    value = _FIELDS[name].default
+    if value is None or value == ():
+        return ""
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def described() -> Iterator[tuple[str, str, str, str]]:
+    """Name, what it takes, default and meaning of every setting, in order."""
+    for name, field in _FIELDS.items():
+        meta = next(part for part in get_args(field.type) if isinstance(part, Meta))
+        yield name, str(meta.title), default_text(name), str(meta.description)
+
+
+def _config_path(environ: Mapping[str, str], folder: Path, config: str | None) -> Path | None:
+    named = config or environ.get(CONFIG_VARIABLE)
+    if named:
+        path = folder / named
+        if not path.is_file():
+            source = "--config" if config else CONFIG_VARIABLE
+            raise SettingsError(f"{source} names {named}, which is no file. Create it, or leave {source} out.")
+        return path
+    path = folder / CONFIG_FILE
+    return path if path.is_file() else None
+
+
+def _from_file(path: Path | None) -> dict[str, object]:
+    if path is None:
+        return {}
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is no valid TOML: {error}.") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    values: dict[str, object] = {}
+    for name, value in table.items():
+        if name not in _FIELDS:
+            raise SettingsError(f"{path}: {name} = {value!r}: there is no such setting. {_way_out(name)}")
+        values[name] = _converted(name, value, f"{path}: {name}", strict=True)
+    for name in _PATHS:
+        text = values.get(name)
+        if isinstance(text, str) and "://" not in text:
+            values[name] = str(path.parent / text)
+    return values
+
+
+def _from_variables(environ: Mapping[str, str]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for variable, name in AWS_VARIABLES.items():
+        if environ.get(variable):
+            values[name] = _converted(name, environ[variable], variable, strict=False)
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name in _FIELDS:
+            value = [part.strip() for part in text.split(",") if part.strip()] if name == "allowed_hosts" else text
+            values[name] = _converted(name, value, variable, strict=False)
+        elif near := difflib.get_close_matches(name, _FIELDS, 1, 0.75):
+            raise SettingsError(f"{variable}={text}: there is no such setting. Did you mean {PREFIX}{near[0].upper()}?")
+    return values
+
+
+def _from_options(options: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: _converted(name, value, f"--{name.replace('_', '-')}", strict=False)
+        for name, value in options.items()
+        if value is not None
+    }
+
+
+def _converted(name: str, value: object, source: str, *, strict: bool) -> object:
+    try:
+        return msgspec.convert(value, _FIELDS[name].type, strict=strict)
+    except msgspec.ValidationError as error:
+        takes = next(takes for found, takes, _, _ in described() if found == name)
+        default = default_text(name)
+        way_out = f" Leave it out for {default}." if default else ""
+        raise SettingsError(f"{source} = {value!r} cannot be used: it takes {takes}.{way_out}") from error
+
+
+def _way_out(name: str) -> str:
+    near = difflib.get_close_matches(name, _FIELDS, 1, 0.6)
+    return f"Did you mean {near[0]}?" if near else f"Settings are: {', '.join(_FIELDS)}."
