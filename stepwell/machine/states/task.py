@@ -15,6 +15,7 @@ from base64 import urlsafe_b64encode
 from stepwell.language.errors import QueryError
 from stepwell.language.model import Expression, Task
 from stepwell.language.scope import Scope
+from stepwell.language.task_arguments import argument_faults
 from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
 from stepwell.machine.execution import Frame
@@ -40,6 +41,11 @@ def perform(run: Run, frame: Frame, state: Task) -> None:
     scope = run.scope(frame, state)
     inner = scope.on(state.flow.enter(scope))
     arguments = frame.input.with_value(state.flow.arguments(inner))
+    faults = argument_faults(resource, arguments.value)
+    if faults:
+        raise QueryError(
+            f"The Parameters '{arguments.text}' could not be used to start the Task: [{', '.join(faults)}]", RUNTIME
+        )
     timeout = _seconds(state.timeout, inner)
     heartbeat = _seconds(state.heartbeat, inner)
     details: dict[str, Json] = {}
