@@ -43,7 +43,8 @@ class DemoFailed(Exception):
 
 def main() -> int:
     """Run the demo; the answer is the exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         return _run()
     except (DemoFailed, NotStarted, CommandFailed, httpx.HTTPError) as error:
@@ -81,8 +82,11 @@ def _run() -> int:
         if os.environ.get("CI", "").lower() in ("true", "1"):
             return ExitCode.DONE
         _print_ways_on(url, arn)
-        process.wait()
-    return ExitCode.FAILED  # the server never ends by itself
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            return ExitCode.DONE
+    raise DemoFailed(f"the server ended by itself; see {FOLDER / 'server.log'}")
 
 
 def _create(url: str, vendor_url: str, client: tuple[str, str]) -> tuple[str, str]:

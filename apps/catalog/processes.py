@@ -56,6 +56,7 @@ def running(module: Sequence[str], environment: Mapping[str, str], log: Path) ->
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for whoever started it, who then ends it below
         )
     try:
         yield process
