@@ -8,9 +8,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
-import binascii
 import secrets
-from base64 import urlsafe_b64decode
 from collections.abc import Iterable
 
 from stepwell.engine.activities import Activities
@@ -21,7 +19,6 @@ from stepwell.engine.driver import AlreadyStarted, Driver
 from stepwell.engine.errors import (
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
-    InvalidToken,
     Stopping,
     TaskDoesNotExist,
     TaskTimedOut,
@@ -34,6 +31,7 @@ from stepwell.engine.records import CONTINUE
 from stepwell.engine.requests import ActivityTask, Started, StartRequest
 from stepwell.engine.settings import EngineSettings
 from stepwell.engine.timers import Timers
+from stepwell.engine.tokens import open_token
 from stepwell.language.model import Program
 from stepwell.machine import stimulus as stimuli
 from stepwell.machine.history import Event
@@ -149,17 +147,17 @@ class Engine:
 
     async def send_task_success(self, token: str, output: str) -> None:
         """`output` is JSON text. Raises InvalidToken, TaskDoesNotExist, TaskTimedOut."""
-        key, path = _open_token(token)
+        key, path = open_token(token)
         await self._tell_task(key, stimuli.TaskSucceeded(path, token, output))
 
     async def send_task_failure(self, token: str, error: str | None, cause: str | None) -> None:
         """Raises InvalidToken, TaskDoesNotExist, TaskTimedOut."""
-        key, path = _open_token(token)
+        key, path = open_token(token)
         await self._tell_task(key, stimuli.TaskFailed(path, token, error, cause))
 
     async def send_task_heartbeat(self, token: str) -> None:
         """Raises InvalidToken, TaskDoesNotExist, TaskTimedOut."""
-        key, path = _open_token(token)
+        key, path = open_token(token)
         await self._tell_task(key, stimuli.Heartbeat(path, token))
 
     async def _tell_task(self, key: int, stimulus: Stimulus) -> None:
@@ -242,14 +240,3 @@ def _wake(watchers: Iterable[asyncio.Future[None]]) -> None:
     for watcher in watchers:
         if not watcher.done():
             watcher.set_result(None)
-
-
-def _open_token(token: str) -> tuple[int, str]:
-    """The execution's key and the frame's path. Raises InvalidToken."""
-    try:
-        raw = urlsafe_b64decode(token.encode("ascii"))
-        if len(raw) < 27 or raw[0] != 1:
-            raise InvalidToken(token)
-        return int.from_bytes(raw[1:9], "big"), raw[27:].decode("ascii")
-    except (UnicodeError, binascii.Error):
-        raise InvalidToken(token) from None
