@@ -1,0 +1,79 @@
+"""What a command costs before it does anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from stepwell.cli import COMMANDS, main
+from tests.cli.conftest import ROOT, Shell
+
+HEAVY = {
+    "asyncio",
+    "uvicorn",
+    "uvloop",
+    "rich",
+    "starlette",
+    "msgspec",
+    "orjson",
+    "re2",
+    "sqlite3",
+    "typing",
+    "logging",
+}
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_command_line_itself_imports_nothing_heavy() -> None:
+    assert modules_after("import stepwell.cli") & HEAVY == set()
+
+
+def test_the_help_imports_no_command() -> None:
+    code = "from stepwell.cli import main\ntry: main(['--help'])\nexcept SystemExit: print()"
+    modules = modules_after(f"exec({code!r})")
+    assert {f"stepwell.commands.{name}" for name in COMMANDS} & modules == set()
+
+
+def test_an_app_module_imports_nothing_heavy() -> None:
+    """Every worker process imports it."""
+    assert modules_after("from stepwell import Stepwell; Stepwell()") & (HEAVY - {"typing"}) == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert f"usage: stepwell {command}" in text
+    assert "examples:" in text.partition("--help")[2]
+
+
+def test_no_command_shows_the_help_and_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "stepwell serve" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["launch"])
+    assert ended.value.code == 2
+    assert "invalid choice: 'launch'" in capsys.readouterr().err
+
+
+def test_what_reads_the_output_may_go_away(shell: Shell) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m stepwell env | true",
+        shell=True,
+        cwd=shell.folder,
+        env=shell.environment(),
+        capture_output=True,
+    )
+    assert done.stderr == b""
