@@ -32,12 +32,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be set."""
 
     app: Annotated[
-        str | None,
-        Meta(
-            title="`module:attribute`; the attribute is `app` when left out",
-            description="The app to serve.",
-            pattern=r"^[^\s:]+(:[^\s:]+)?$",
-        ),
+        Annotated[str, Meta(pattern=r"^[^\s:]+(:[^\s:]+)?$")] | None,
+        Meta(title="`module:attribute`; the attribute is `app` when left out", description="The app to serve."),
     ] = None
     host: Annotated[
         str, Meta(title="an address or a host name", description="The address to listen on.", min_length=1)
