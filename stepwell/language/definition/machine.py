@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import Final
+from typing import Final, TypeVar
 
 from stepwell.language.definition.legal import JSONPATH
 from stepwell.language.definition.node import Findings, Node
@@ -20,6 +20,8 @@ from stepwell.language.definition.setting import MachineType, Setting, read_lang
 from stepwell.language.diagnostics import Code, Diagnostic, InvalidDefinition, Severity
 from stepwell.language.model import Program
 from stepwell.language.values import Json, loads
+
+T = TypeVar("T")
 
 MAX_DEPTH: Final = 128
 """How deeply the objects and arrays of a definition may be nested."""
@@ -35,14 +37,18 @@ def compile_definition(text: str, *, machine_type: MachineType = "STANDARD") -> 
     Raises InvalidDefinition with every error of the definition; with what cannot be run yet, where it has no error.
     """
     findings = Findings()
-    program = _read(text, machine_type, findings)
-    errors = [found for found in findings.diagnostics if found.severity == "ERROR"]
+    return compiled(_read(text, machine_type, findings), findings, text)
+
+
+def compiled(found: T | None, findings: Findings, text: str) -> T:
+    """What a walk over a definition has found. Raises InvalidDefinition, as `compile_definition` does."""
+    errors = [diagnostic for diagnostic in findings.diagnostics if diagnostic.severity == "ERROR"]
     if not errors:
         # One of each kind is clear enough: a JSONata machine would else repeat itself for every state.
-        errors = list({found.message: found for found in reversed(findings.unsupported)}.values())
-    if errors or program is None:
+        errors = list({diagnostic.message: diagnostic for diagnostic in reversed(findings.unsupported)}.values())
+    if errors or found is None:
         raise InvalidDefinition(errors, text)
-    return program
+    return found
 
 
 def validate_definition(
@@ -55,7 +61,7 @@ def validate_definition(
 
 
 def _read(text: str, machine_type: MachineType, findings: Findings) -> Program | None:
-    document = _parse(text, findings)
+    document = parse_document(text, findings)
     if document is None:
         return None
     node = Node(document, "", findings)
@@ -66,7 +72,9 @@ def _read(text: str, machine_type: MachineType, findings: Findings) -> Program |
     return read_program(node, setting, timeout_seconds=timeout)
 
 
-def _parse(text: str, findings: Findings) -> dict[str, Json] | None:
+def parse_document(text: str, findings: Findings) -> dict[str, Json] | None:
+    """The object that a definition is; None where it is none: a diagnostic says why."""
+
     def fault(code: Code, message: str, location: str | None = None) -> None:
         findings.diagnostics.append(Diagnostic(code, message, location))
 

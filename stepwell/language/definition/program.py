@@ -43,7 +43,7 @@ def read_program(node: Node, setting: Setting, *, timeout_seconds: int | None = 
     for name in states_node.members:
         _check_name(name, states_node)
         state_node = states_node.object(name)
-        state = None if state_node is None else _read_state(name, state_node, setting)
+        state = None if state_node is None else read_state(name, state_node, setting)
         if state is not None:
             states[name] = state
     if start is None:
@@ -62,7 +62,8 @@ def _check_name(name: str, states: Node) -> None:
     states.findings.state_names.add(name)
 
 
-def _read_state(name: str, node: Node, setting: Setting) -> State | None:
+def read_state(name: str, node: Node, setting: Setting) -> State | None:
+    """The state in an object; None where it cannot be run: a diagnostic says why."""
     node.require("Type")
     kind = node.one_of("Type", LEGAL_FIELDS)
     language = read_state_language(node, setting)
