@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stepwell.language.definition.legal import JSONPATH
-from stepwell.language.definition.machine import compile_definition, compiled, parse_document
+from stepwell.language.definition.machine import compile_definition, parse_document, refuse_unsound
 from stepwell.language.definition.node import Findings, Node
 from stepwell.language.definition.program import read_state
 from stepwell.language.definition.setting import Setting
@@ -34,11 +34,12 @@ def compile_state(text: str) -> LoneState:
     """The state whose definition is a text. Raises InvalidDefinition."""
     findings = Findings()
     document = parse_document(text, findings)
-    read: State | None = None
+    state: State | None = None
     if document is not None:
         node = Node(document, f"/States/{NAME}", findings)
-        read = read_state(NAME, node, Setting(JSONPATH, express=False))
-    state: State = compiled(read, findings, text)
+        state = read_state(NAME, node, Setting(JSONPATH, express=False))
+    refuse_unsound(findings, text)
+    assert state is not None  # as for a machine
     return LoneState(state)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import Final, TypeVar
+from typing import Final
 
 from stepwell.language.definition.legal import JSONPATH
 from stepwell.language.definition.node import Findings, Node
@@ -20,8 +20,6 @@ from stepwell.language.definition.setting import MachineType, Setting, read_lang
 from stepwell.language.diagnostics import Code, Diagnostic, InvalidDefinition, Severity
 from stepwell.language.model import Program
 from stepwell.language.values import Json, loads
-
-T = TypeVar("T")
 
 MAX_DEPTH: Final = 128
 """How deeply the objects and arrays of a definition may be nested."""
@@ -37,18 +35,20 @@ def compile_definition(text: str, *, machine_type: MachineType = "STANDARD") -> 
     Raises InvalidDefinition with every error of the definition; with what cannot be run yet, where it has no error.
     """
     findings = Findings()
-    return compiled(_read(text, machine_type, findings), findings, text)
+    program = _read(text, machine_type, findings)
+    refuse_unsound(findings, text)
+    assert program is not None  # whoever reads None has made a diagnostic
+    return program
 
 
-def compiled(found: T | None, findings: Findings, text: str) -> T:
-    """What a walk over a definition has found. Raises InvalidDefinition, as `compile_definition` does."""
-    errors = [diagnostic for diagnostic in findings.diagnostics if diagnostic.severity == "ERROR"]
+def refuse_unsound(findings: Findings, text: str) -> None:
+    """Raises InvalidDefinition where a walk over a definition has found an error, or what cannot be run yet."""
+    errors = [found for found in findings.diagnostics if found.severity == "ERROR"]
     if not errors:
         # One of each kind is clear enough: a JSONata machine would else repeat itself for every state.
-        errors = list({diagnostic.message: diagnostic for diagnostic in reversed(findings.unsupported)}.values())
-    if errors or found is None:
+        errors = list({found.message: found for found in reversed(findings.unsupported)}.values())
+    if errors:
         raise InvalidDefinition(errors, text)
-    return found
 
 
 def validate_definition(
