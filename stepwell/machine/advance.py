@@ -159,12 +159,14 @@ def _start(run: Run) -> bool:
 
 
 def _continue(run: Run) -> bool:
+    """Take up the branches that the budget has left. Where none is left (their state has failed meanwhile) the turn is
+    empty: it tells that nothing remains to be continued."""
     for path in sorted(run.execution.frames):
         if run.execution.frames[path].doing == "ready":
             frame = run.frame(path)
             assert frame is not None
             run.queue.append(frame)
-    return bool(run.queue)
+    return True
 
 
 def _end(run: Run, status: str, failure: Failure) -> bool:

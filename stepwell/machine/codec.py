@@ -48,6 +48,7 @@ def encode_frame(frame: Frame, sink: PayloadSink) -> bytes:
             None if frame.output is None else keep(frame.output.text),
             frame.index,
             keep(dumps(dict(frame.variables))) if frame.variables else None,
+            frame.submitted,
         )
     )
 
@@ -104,6 +105,7 @@ def _decode(path: str, program: Program, record: bytes, text_of: Callable[[bytes
         scheduled_id=row[10],
         heartbeat_ms=row[11],
         claimed=row[12],
+        submitted=row[21],
         total=row[13],
         started=row[14],
         ended=row[15],

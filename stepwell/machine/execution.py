@@ -30,7 +30,8 @@ class Frame:
     """One branch. `state` is the state it is in, or is about to enter; `input` is that state's raw input.
 
     `last_id` is the event that the branch's next event hangs from. `retries` counts the retries of each retrier of the
-    state, `retry_count` all of them. `token` and `scheduled_id` belong to the open task. `total`, `started`, `ended`
+    state, `retry_count` all of them. `token` and `scheduled_id` belong to the open task; `claimed` says that it
+    has started, `submitted` that only its token can end it any more. `total`, `started`, `ended`
     count the children of a Map or Parallel; `limit` is how many may run at once. `index` is this frame's place among
     its siblings and `item` the value of its Map item.
     """
@@ -49,6 +50,7 @@ class Frame:
     scheduled_id: int = 0
     heartbeat_ms: int = 0
     claimed: bool = False
+    submitted: bool = False
     total: int = 0
     started: int = 0
     ended: int = 0

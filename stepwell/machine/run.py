@@ -95,11 +95,17 @@ class Run:
         """The frame, ready to be changed."""
         frame = self._frames.get(path)
         if frame is None:
-            stored = self.execution.frames.get(path)
-            if stored is None or any(path.startswith(prefix) for prefix in self._frames_removed):
+            stored = self._stored(path)
+            if stored is None:
                 return None
             frame = self._frames[path] = stored.clone()
         return frame
+
+    def _stored(self, path: str) -> Frame | None:
+        """The frame that the turn started from, unless the turn has removed it."""
+        if any(path.startswith(prefix) for prefix in self._frames_removed):
+            return None
+        return self.execution.frames.get(path)
 
     def parent(self, frame: Frame) -> Frame:
         parent = self.frame(parent_path(frame.path))
@@ -108,7 +114,7 @@ class Run:
 
     def peek(self, path: str) -> Frame | None:
         """The frame, to be read only."""
-        return self._frames.get(path) or self.execution.frames.get(path)
+        return self._frames.get(path) or self._stored(path)
 
     def add_frame(self, frame: Frame) -> None:
         self._frames[frame.path] = frame
@@ -138,7 +144,8 @@ class Run:
 
     def clear_timer(self, frame: Frame, kind: str) -> None:
         name = f"{frame.path}|{kind}"
-        if self._timers.pop(name, None) is None:
+        self._timers.pop(name, None)
+        if frame.path in self.execution.frames:  # what the turn set may have replaced a stored one
             self._timers_removed.append(name)
 
     def add_effect(self, effect: TaskEffect) -> None:

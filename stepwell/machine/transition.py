@@ -100,9 +100,10 @@ def _retry(run: Run, frame: Frame, retriers: tuple[Retrier, ...], failure: Failu
 def _delay(run: Run, retrier: Retrier, attempt: int) -> int:
     """Milliseconds until the next attempt: interval x rate^attempt, capped, then jittered."""
     cap = retrier.max_delay_seconds or 99_999_999
-    seconds: float = cap
-    if attempt * max(retrier.backoff_rate - 1.0, 0.0) < 1_000:  # beyond, the power leaves the range of a float
+    try:
         seconds = min(cap, retrier.interval_seconds * retrier.backoff_rate**attempt)
+    except OverflowError:  # the power leaves the range of a float
+        seconds = cap
     if retrier.full_jitter:
         seconds *= run.entropy.uniform()
     return round(seconds * 1000)

@@ -69,6 +69,7 @@ def perform(run: Run, frame: Frame, state: Task) -> None:
     frame.scheduled_id = run.event(frame, f"{family}Scheduled", details)
     frame.doing = "task"
     frame.claimed = resource.kind != "activity"
+    frame.submitted = False
     if frame.claimed:
         run.event(frame, f"{family}Started", _about(state))
     deadline = None
@@ -130,6 +131,7 @@ def submitted(run: Run, frame: Frame, state: Task, output: str) -> None:
     """The call was taken; who holds the token tells the end."""
     run.event(frame, "TaskSubmitted", {**_about(state), "output": output})
     if state.resource.pattern == "waitForTaskToken":
+        frame.submitted = True
         run.remove_effect(frame.scheduled_id)
 
 
