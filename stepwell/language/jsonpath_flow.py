@@ -62,17 +62,25 @@ class JsonPathFlow:
 
     def output(self, raw: Json, result: Json, scope: Scope) -> Json:
         """The output, after ResultSelector, ResultPath and OutputPath."""
-        if self._result_selector is not None:
-            result = self._result_selector.evaluate(scope.on(result))
+        return self.filtered(self.placed(raw, self.selected(result, scope)), scope)
+
+    def selected(self, result: Json, scope: Scope) -> Json:
+        """The result after ResultSelector."""
+        return result if self._result_selector is None else self._result_selector.evaluate(scope.on(result))
+
+    def placed(self, raw: Json, selected: Json) -> Json:
+        """The raw input after ResultPath."""
         place = self._result_path
         if place is None:
-            result = raw
-        elif place is not ABSENT:
-            result = place.put(raw, result)
+            return raw
+        return selected if place is ABSENT else place.put(raw, selected)
+
+    def filtered(self, placed: Json, scope: Scope) -> Json:
+        """The output after OutputPath."""
         path = self._output_path
         if path is ABSENT:
-            return result
-        return {} if path is None else path.evaluate(scope.on(result))
+            return placed
+        return {} if path is None else path.evaluate(scope.on(placed))
 
 
 class JsonPathCatch:
