@@ -44,9 +44,11 @@ class MountedApp:
             if answer is not None and answer["type"] == "lifespan.startup.failed":
                 *_, reason = str(answer.get("message", "")).strip().splitlines() or ["it gives no reason"]
                 raise AppError(f"what is mounted at {self.path or '/'!r} failed to start: {reason}")
-            yield
-            if answer is not None:
-                await _tell("lifespan.shutdown", task, orders, answers)
+            try:
+                yield
+            finally:
+                if answer is not None:
+                    await _tell("lifespan.shutdown", task, orders, answers)
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):

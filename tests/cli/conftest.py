@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.server import Server, serving
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,20 +50,6 @@ class Shell:
         return json.loads(done.stdout)
 
 
-@dataclass(frozen=True)
-class Server:
-    """A server that listens."""
-
-    process: subprocess.Popen[str]
-    url: str
-    first_line: str
-    folder: Path
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
-
-
 Serve = Callable[..., Server]
 
 
@@ -72,21 +60,27 @@ def shell(tmp_path: Path) -> Shell:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts servers in the test's folder, on free ports; all of them are ended with the test."""
-    yield from _serving(tmp_path)
+    """Starts servers on the test's folder, which modules are imported from too; they end with the test."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, **environment: str) -> Server:
+            path = f"{tmp_path}{os.pathsep}{ROOT}"
+            return stack.enter_context(
+                serving(tmp_path, arguments, environment={"PYTHONPATH": path, "HOME": str(tmp_path), **environment})
+            )
+
+        yield start
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server without an app for all tests of a module, with the machines `waits` and `fails`."""
     folder = tmp_path_factory.mktemp("server")
-    for serve in _serving(folder):
-        server = serve()
-        shell = client_of(server)
+    with serving(folder) as server:
         (folder / "waits.asl.json").write_text(WAITS)
         (folder / "fails.asl.json").write_text(FAILS)
         for name in ("waits", "fails"):
-            assert shell("create", f"{name}.asl.json").returncode == 0
+            assert client_of(server)("create", f"{name}.asl.json").returncode == 0
         yield server
 
 
@@ -97,31 +91,4 @@ def client(server: Server) -> Shell:
 
 
 def client_of(server: Server) -> Shell:
-    return Shell(server.folder, {"STEPWELL_ENDPOINT_URL": server.url})
-
-
-def _serving(folder: Path) -> Iterator[Serve]:
-    started: list[subprocess.Popen[str]] = []
-
-    def serve(*words: str, **environ: str) -> Server:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stepwell", "serve", "--port", "0", *words],
-            cwd=folder,
-            env=Shell(folder, environ).environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise AssertionError(process.communicate()[1])
-        return Server(process, line.split(" listens on ")[1].split()[0], line, folder)
-
-    try:
-        yield serve
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+    return Shell(server.log.parent, {"STEPWELL_ENDPOINT_URL": server.url})
