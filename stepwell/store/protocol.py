@@ -53,7 +53,7 @@ class NewExecution:
     key: int
     arn: str
     machine_arn: str  # unqualified
-    machine_id: int  # which incarnation of that name: a machine made anew does not show the executions of its forebear
+    machine_id: int  # what lists it: an incarnation of the machine, never its forebear of the same name; or a map run
     name: str
     definition_hash: str
     revision_id: str
@@ -64,7 +64,11 @@ class NewExecution:
     version_arn: str | None = None
     alias_arn: str | None = None
     test_case: str | None = None  # the mock configuration's test case, from `stateMachineArn#TestCase`
-    parent_key: int | None = None
+    parent_key: int | None = None  # the execution or the map run that started it
+    parent_token: str | None = None  # the token of the task that started it
+    awaited_by: str | None = None  # the resource of that task, where it waits for the end
+    map_run_arn: str | None = None  # where it is a child of a map run; `machine_id` is then the map run's key
+    item_count: int = 0  # how many items of the map run it works on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +113,14 @@ class EffectRow:
     """An effect that is waiting to be carried out: a row of the outbox.
 
     `id` is unique in its execution (the id of the event that scheduled it). `kind` and `target` are what rows are found
-    by: ("activity", activity ARN), ("task", resource). `path` is the frame that it belongs to.
+    by: ("activity", activity ARN), ("task", resource), ("message", what it says). `path` is the frame that it belongs
+    to; it is None for what outlives all frames, and is removed by its id only.
     """
 
     id: int
     kind: str
     target: str
-    path: str
+    path: str | None
     data: bytes
 
 
@@ -142,6 +147,8 @@ class TurnRecord:
 
     `version` is the version that the turn makes; the store refuses it (STALE) unless the execution stands at
     `version - 1`. `new` comes with the first turn only (version 1). Removals are carried out before additions.
+    `settled` names effects of other executions (key, effect id) that this turn has taken in: they are removed with it.
+    `requires` is the key and version of another execution's turn: this turn is STALE unless that one stands.
     """
 
     key: int
@@ -159,6 +166,8 @@ class TurnRecord:
     effects_removed: Sequence[int] = ()
     effects_removed_below: Sequence[str] = ()  # path prefixes
     effects: Sequence[EffectRow] = ()
+    settled: Sequence[tuple[int, int]] = ()
+    requires: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +192,61 @@ class MachineRow:
     creation_date: int
     update_date: int
     revision_id: str
-    configuration: str  # JSON: loggingConfiguration, tracingConfiguration, encryptionConfiguration as the client gave them
+    configuration: str  # JSON: loggingConfiguration, tracingConfiguration, encryptionConfiguration
+    created_version: str | None = None  # the description of the version that creating it published; None: none
     id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionRow:
+    """What a machine was between two updates. Revisions stay: versions and executions refer to them."""
+
+    machine_id: int
+    id: str
+    definition_hash: str
+    role_arn: str
+    configuration: str
+    update_date: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """A revision that was published. Numbers of a machine rise from 1 and are never given again."""
+
+    machine_id: int
+    number: int
+    revision_id: str
+    creation_date: int
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The share of an alias's executions, in percent, that a version gets."""
+
+    version: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasRow:
+    """A name for one or two versions of a machine. `id` is given by the store (0 while it has none)."""
+
+    machine_id: int
+    name: str
+    routes: tuple[Route, ...]
+    creation_date: int
+    update_date: int
+    description: str | None = None
+    id: int = 0
+
+
+class Refusal(Enum):
+    """Why a version or an alias was not written."""
+
+    GONE = "gone"  # the machine, one of its versions or the alias is not there
+    REVISED = "revised"  # the machine is at another revision
+    FULL = "full"  # there are as many as are allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +288,18 @@ class Store(Protocol):
     async def load_execution(self, key: int) -> LoadedExecution | None: ...
 
     async def list_executions(
-        self, machine_id: int, status: str | None, after: ListPosition | None, limit: int
+        self,
+        machine_id: int,
+        status: str | None,
+        after: ListPosition | None,
+        limit: int,
+        qualified_arn: str | None = None,
     ) -> Sequence[tuple[ListPosition, ExecutionRow]]:
-        """Newest first: by stop date once ended, by start date while running. The rows carry no input and no output."""
+        """Newest first: by stop date once ended, by start or redrive date while running.
+
+        `qualified_arn` narrows it down to the executions of a version or an alias. The rows carry no input and no
+        output.
+        """
         ...
 
     async def count_executions(self, machine_id: int, status: str) -> int: ...
@@ -260,6 +331,14 @@ class Store(Protocol):
 
     async def effect(self, key: int, effect_id: int) -> EffectRow | None: ...
 
+    async def settle(self, effects: Sequence[tuple[int, int]]) -> None:
+        """Remove effects (key, effect id) that are carried out, where no turn records it."""
+        ...
+
+    async def children(self, map_run: int, after: int, limit: int) -> Sequence[ExecutionRow]:
+        """Executions of the map run with this key, in order of their keys, behind the key `after`."""
+        ...
+
     async def delete_execution(self, key: int) -> None:
         """Remove an execution and all that belongs to it."""
         ...
@@ -268,7 +347,7 @@ class Store(Protocol):
         """Keys of executions that are RUNNING, in order, behind the key `after`."""
         ...
 
-    # -- definitions, machines, activities, tags
+    # -- definitions, machines
     async def put_definition(self, hash: str, text: str) -> None: ...
 
     async def definition(self, hash: str) -> str | None: ...
@@ -278,19 +357,59 @@ class Store(Protocol):
         ...
 
     async def update_machine(self, row: MachineRow, definition: str | None) -> bool:
-        """Replace the row with this `id`. False where there is none any more."""
+        """Replace the row with this `id`; a new revision id makes a revision. False where there is no such row."""
         ...
 
     async def find_machine(self, arn: str) -> MachineRow | None: ...
 
     async def delete_machine(self, id: int) -> None:
-        """Remove a machine and its tags; its executions stay."""
+        """Remove a machine, its tags, versions and aliases; its executions and its revisions stay."""
         ...
 
     async def list_machines(self, arn_prefix: str, after: ListPosition | None, limit: int) -> Sequence[MachineRow]:
         """Machines whose ARN begins so (a region and an account), oldest first, behind `after` (date, id)."""
         ...
 
+    # -- revisions, versions, aliases
+    async def find_revision(self, machine_id: int, id: str) -> RevisionRow | None: ...
+
+    async def publish_version(
+        self, machine_id: int, revision_id: str, description: str | None, now: int, limit: int
+    ) -> VersionRow | Refusal:
+        """Make a version of the machine's revision, or answer the one that it has. GONE, REVISED or FULL."""
+        ...
+
+    async def find_version(self, machine_id: int, number: int) -> VersionRow | None: ...
+
+    async def list_versions(self, machine_id: int, below: int | None, limit: int) -> Sequence[VersionRow]:
+        """Newest first, with numbers below `below`."""
+        ...
+
+    async def delete_version(self, machine_id: int, number: int) -> Sequence[str]:
+        """Remove a version unless aliases name it: then their names. Nothing where it was not there."""
+        ...
+
+    async def create_alias(self, row: AliasRow, limit: int) -> AliasRow | Refusal:
+        """The row with its id, or the one that has the name already. GONE (one of the versions) or FULL."""
+        ...
+
+    async def update_alias(self, row: AliasRow) -> Refusal | None:
+        """Replace the row with this `id`. GONE where it, or one of the versions, is not there."""
+        ...
+
+    async def find_alias(self, machine_id: int, name: str) -> AliasRow | None: ...
+
+    async def list_aliases(
+        self, machine_id: int, version: int | None, after: ListPosition | None, limit: int
+    ) -> Sequence[AliasRow]:
+        """Oldest first, behind `after` (date, id); only those that name `version` where it is given."""
+        ...
+
+    async def delete_alias(self, machine_id: int, name: str) -> bool:
+        """False where there is none."""
+        ...
+
+    # -- activities, tags
     async def create_activity(self, row: ActivityRow, tags: Mapping[str, str]) -> bool:
         """False where the ARN is taken."""
         ...

@@ -15,7 +15,7 @@ from threading import Event
 import pytest
 
 from stepwell.store.protocol import Answer, StoreError, TurnRecord
-from stepwell.store.sqlite import catalog, executions, turn_sql, waiting
+from stepwell.store.sqlite import catalog, executions, turn_sql, versions, waiting
 from stepwell.store.sqlite.bulk import Bulk, below
 from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.writer import Writer
@@ -116,7 +116,7 @@ class TestGroups:
 
 def statements() -> Iterator[tuple[str, str]]:
     """Every statement of the package that reads or changes rows, with its name."""
-    for module in (turn_sql, executions, waiting, catalog):
+    for module in (turn_sql, executions, waiting, catalog, versions):
         for name, value in vars(module).items():
             text = value.text(4) if isinstance(value, Bulk) else value
             if isinstance(text, str) and re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)\s", text):

@@ -9,17 +9,22 @@ import pytest
 
 from stepwell.store.open import open_store
 from stepwell.store.protocol import (
+    AliasRow,
     Answer,
     EffectRow,
     EventRecord,
     ExecutionChange,
     ListPosition,
+    MachineRow,
     NewExecution,
     OutboxRow,
+    Refusal,
+    Route,
     Store,
     StoreError,
     TimerRow,
     TurnRecord,
+    VersionRow,
 )
 from tests.store.samples import ACCOUNT, activity, first_turn, machine, new_execution, running, succeeded
 
@@ -534,6 +539,19 @@ class TestMachines:
         assert list(await store.list_executions(second.id, None, None, 10)) == []
         assert len(await store.list_executions(first.id, None, None, 10)) == 1
 
+    async def test_every_revision_stays_also_when_the_machine_is_gone(self, store: Store) -> None:
+        created = await store.create_machine(machine("Orders"), "one", {})
+        assert created is not None
+        updated = replace(created, definition_hash="h2", update_date=5, revision_id="r2")
+        await store.update_machine(updated, "two")
+        await store.update_machine(replace(updated, status="DELETING"), None)
+        await store.delete_machine(created.id)
+        first, second = await store.find_revision(created.id, "r1"), await store.find_revision(created.id, "r2")
+        assert first is not None
+        assert (first.definition_hash, first.update_date) == (created.definition_hash, 1000)
+        assert second == replace(first, id="r2", definition_hash="h2", update_date=5)
+        assert await store.find_revision(created.id, "r3") is None
+
     async def test_machines_are_listed_oldest_first_a_region_and_account(self, store: Store) -> None:
         other = "arn:aws:states:eu-west-1:123456789012:"
         for row in (machine("B", 2000), machine("A", 2000), machine("C", 1000), machine("X", 1, other)):
@@ -571,6 +589,141 @@ class TestActivities:
         assert [row.name for row in await store.list_activities(ACCOUNT, None, 10)] == ["C", "A", "B"]
         assert [row.name for row in await store.list_activities(ACCOUNT, (2000, "A"), 10)] == ["B"]
         assert [row.name for row in await store.list_activities(ACCOUNT, None, 1)] == ["C"]
+
+
+@pytest.fixture
+async def orders(store: Store) -> MachineRow:
+    """A machine at revision r1."""
+    made = await store.create_machine(machine("Orders"), "one", {})
+    assert made is not None
+    return made
+
+
+async def publish(store: Store, row: MachineRow, revision: str, limit: int = 10) -> VersionRow | Refusal:
+    """Bring the machine to a revision and publish that."""
+    await store.update_machine(replace(row, revision_id=revision), None)
+    return await store.publish_version(row.id, revision, None, 2000, limit)
+
+
+def alias(row: MachineRow, name: str, *versions: int, creation_date: int = 3000) -> AliasRow:
+    routes = tuple(Route(number, 100 // len(versions)) for number in versions)
+    return AliasRow(machine_id=row.id, name=name, routes=routes, creation_date=creation_date, update_date=creation_date)
+
+
+class TestVersions:
+    async def test_a_version_is_read_back(self, store: Store, orders: MachineRow) -> None:
+        made = await store.publish_version(orders.id, "r1", "first", 2000, 10)
+        assert made == VersionRow(
+            machine_id=orders.id, number=1, revision_id="r1", creation_date=2000, description="first"
+        )
+        assert await store.find_version(orders.id, 1) == made
+        assert await store.find_version(orders.id, 2) is None
+
+    async def test_a_revision_is_published_once(self, store: Store, orders: MachineRow) -> None:
+        made = await store.publish_version(orders.id, "r1", "first", 2000, 1)
+        assert await store.publish_version(orders.id, "r1", "again", 3000, 1) == made
+
+    async def test_only_the_present_revision_can_be_published(self, store: Store, orders: MachineRow) -> None:
+        assert await store.publish_version(orders.id, "r0", None, 2000, 10) is Refusal.REVISED
+        assert await store.publish_version(orders.id + 1, "r1", None, 2000, 10) is Refusal.GONE
+
+    async def test_there_are_no_more_versions_than_allowed(self, store: Store, orders: MachineRow) -> None:
+        await publish(store, orders, "r1", limit=1)
+        assert await publish(store, orders, "r2", limit=1) is Refusal.FULL
+
+    async def test_a_number_is_never_given_again(self, store: Store, orders: MachineRow) -> None:
+        for revision in ("r1", "r2"):
+            await publish(store, orders, revision)
+        assert list(await store.delete_version(orders.id, 2)) == []
+        assert list(await store.delete_version(orders.id, 2)) == []
+        again = await store.publish_version(orders.id, "r2", None, 2000, 10)
+        assert isinstance(again, VersionRow)
+        assert again.number == 3
+
+    async def test_versions_are_listed_newest_first(self, store: Store, orders: MachineRow) -> None:
+        for revision in ("r1", "r2", "r3"):
+            await publish(store, orders, revision)
+        assert [row.number for row in await store.list_versions(orders.id, None, 10)] == [3, 2, 1]
+        assert [row.number for row in await store.list_versions(orders.id, 3, 1)] == [2]
+        assert list(await store.list_versions(orders.id + 1, None, 10)) == []
+
+    async def test_executions_of_a_version_or_an_alias_are_listed_newest_first(self, store: Store) -> None:
+        one, two, live = (f"{ACCOUNT}stateMachine:Orders:{name}" for name in ("1", "2", "live"))
+        for key, version, alias_arn in ((1, one, None), (2, one, live), (3, two, live), (4, None, None)):
+            turn = first_turn(key, start_date=1000 + key)
+            assert turn.new is not None
+            turn = replace(turn, new=replace(turn.new, version_arn=version, alias_arn=alias_arn))
+            await accept(store, turn, TurnRecord(key=key, version=2, change=running()))
+        await accept(store, TurnRecord(key=1, version=3, change=succeeded(5000)))
+
+        async def keys(arn: str, status: str | None = None, after: ListPosition | None = None) -> list[int]:
+            return [row.new.key for _, row in await store.list_executions(1, status, after, 10, arn)]
+
+        assert await keys(one) == [1, 2]
+        assert await keys(live) == [3, 2]
+        assert await keys(one, "RUNNING") == [2]
+        assert await keys(one, None, ListPosition(5000, 1)) == [2]
+        found = await store.load_execution(2)
+        assert found is not None
+        assert (found.row.new.version_arn, found.row.new.alias_arn) == (one, live)
+
+
+class TestAliases:
+    async def test_an_alias_is_read_back_changed_and_deleted(self, store: Store, orders: MachineRow) -> None:
+        for revision in ("r1", "r2"):
+            await publish(store, orders, revision)
+        made = await store.create_alias(alias(orders, "live", 1, 2), 10)
+        assert isinstance(made, AliasRow)
+        assert made == replace(alias(orders, "live", 1, 2), id=made.id)
+        assert await store.find_alias(orders.id, "live") == made
+        changed = replace(made, routes=(Route(2, 100),), update_date=4000, description="new")
+        assert await store.update_alias(changed) is None
+        assert await store.find_alias(orders.id, "live") == changed
+        assert await store.delete_alias(orders.id, "live")
+        assert not await store.delete_alias(orders.id, "live")
+        assert await store.update_alias(changed) is Refusal.GONE
+
+    async def test_a_name_that_is_taken_answers_who_has_it(self, store: Store, orders: MachineRow) -> None:
+        await publish(store, orders, "r1")
+        made = await store.create_alias(alias(orders, "live", 1), 1)
+        assert await store.create_alias(alias(orders, "live", 1, creation_date=9000), 1) == made
+        assert await store.create_alias(alias(orders, "other", 1), 1) is Refusal.FULL
+
+    async def test_an_alias_names_no_version_that_is_not_there(self, store: Store, orders: MachineRow) -> None:
+        await publish(store, orders, "r1")
+        assert await store.create_alias(alias(orders, "live", 1, 2), 10) is Refusal.GONE
+        made = await store.create_alias(alias(orders, "live", 1), 10)
+        assert isinstance(made, AliasRow)
+        assert await store.update_alias(replace(made, routes=(Route(2, 100),))) is Refusal.GONE
+        assert await store.find_alias(orders.id, "live") == made
+
+    async def test_a_version_that_aliases_name_stays(self, store: Store, orders: MachineRow) -> None:
+        for revision in ("r1", "r2"):
+            await publish(store, orders, revision)
+        await store.create_alias(alias(orders, "b", 1, 2), 10)
+        await store.create_alias(alias(orders, "a", 2, creation_date=4000), 10)
+        assert list(await store.delete_version(orders.id, 2)) == ["b", "a"]
+        assert await store.find_version(orders.id, 2) is not None
+
+    async def test_aliases_are_listed_oldest_first(self, store: Store, orders: MachineRow) -> None:
+        for revision in ("r1", "r2"):
+            await publish(store, orders, revision)
+        for name, version, date in (("c", 1, 3000), ("a", 1, 3000), ("b", 2, 2000)):
+            await store.create_alias(alias(orders, name, version, creation_date=date), 10)
+        found = await store.list_aliases(orders.id, None, None, 10)
+        assert [row.name for row in found] == ["b", "c", "a"]
+        behind = ListPosition(found[0].creation_date, found[0].id)
+        assert [row.name for row in await store.list_aliases(orders.id, None, behind, 1)] == ["c"]
+        assert [row.name for row in await store.list_aliases(orders.id, 1, None, 10)] == ["c", "a"]
+
+    async def test_a_deleted_machine_takes_its_versions_and_aliases_along(
+        self, store: Store, orders: MachineRow
+    ) -> None:
+        await publish(store, orders, "r1")
+        await store.create_alias(alias(orders, "live", 1), 10)
+        await store.delete_machine(orders.id)
+        assert await store.find_version(orders.id, 1) is None
+        assert await store.find_alias(orders.id, "live") is None
 
 
 class TestTags:

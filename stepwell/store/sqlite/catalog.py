@@ -1,4 +1,4 @@
-"""Queries and small writes on what is not an execution: definitions, machines, activities, tags, secrets.
+"""Queries and small writes on definitions, machines, activities, tags, secrets (versions and aliases: `versions`).
 
 Rules that must stay true here:
 - Each write is one function that runs inside the writer's transaction: it decides and writes without anything between.
@@ -17,7 +17,8 @@ from stepwell.store.protocol import ActivityRow, ListPosition, MachineRow
 from stepwell.store.sqlite.bulk import below
 
 _MACHINE = """
-    arn, name, type, status, definition_hash, role_arn, creation_date, update_date, revision_id, configuration, id
+    arn, name, type, status, definition_hash, role_arn, creation_date, update_date, revision_id, configuration,
+    created_version, id
 """
 
 _FIND_MACHINE = f"SELECT {_MACHINE} FROM machines WHERE arn = ?"  # noqa: S608
@@ -31,15 +32,20 @@ ORDER BY creation_date, id LIMIT ?
 
 _CREATE_MACHINE = """
 INSERT INTO machines (arn, name, type, status, definition_hash, role_arn, creation_date, update_date, revision_id,
-                      configuration)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id
+                      configuration, created_version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id
 """
 
 _UPDATE_MACHINE = """
 UPDATE machines
 SET arn = ?, name = ?, type = ?, status = ?, definition_hash = ?, role_arn = ?, creation_date = ?, update_date = ?,
-    revision_id = ?, configuration = ?
+    revision_id = ?, configuration = ?, created_version = ?
 WHERE id = ?
+"""
+
+_REVISION = """
+INSERT INTO revisions (machine_id, id, definition_hash, role_arn, configuration, update_date)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 
 _ACTIVITY = "arn, name, creation_date, configuration"
@@ -68,7 +74,9 @@ def create_machine(
         return None
     put_definition(connection, row.definition_hash, text)
     _write_tags(connection, row.arn, tags_)
-    return replace(row, id=given[0])
+    made = replace(row, id=given[0])
+    _write_revision(connection, made)
+    return made
 
 
 def update_machine(connection: sqlite3.Connection, row: MachineRow, text: str | None) -> bool:
@@ -76,6 +84,7 @@ def update_machine(connection: sqlite3.Connection, row: MachineRow, text: str | 
         return False
     if text is not None:
         put_definition(connection, row.definition_hash, text)
+    _write_revision(connection, row)
     return True
 
 
@@ -86,6 +95,8 @@ def find_machine(connection: sqlite3.Connection, arn: str) -> MachineRow | None:
 
 def delete_machine(connection: sqlite3.Connection, id_: int) -> None:
     connection.execute("DELETE FROM tags WHERE arn = (SELECT arn FROM machines WHERE id = ?)", (id_,))
+    for table in ("aliases", "versions"):
+        connection.execute(f"DELETE FROM {table} WHERE machine_id = ?", (id_,))  # noqa: S608
     connection.execute("DELETE FROM machines WHERE id = ?", (id_,))
 
 
@@ -158,7 +169,7 @@ def _machine(columns: Sequence[Any]) -> MachineRow:
     return MachineRow(**dict(zip(_MACHINE_FIELDS, columns, strict=True)))
 
 
-def _machine_values(row: MachineRow) -> tuple[str | int, ...]:
+def _machine_values(row: MachineRow) -> tuple[str | int | None, ...]:
     return (
         row.arn,
         row.name,
@@ -170,7 +181,14 @@ def _machine_values(row: MachineRow) -> tuple[str | int, ...]:
         row.update_date,
         row.revision_id,
         row.configuration,
+        row.created_version,
     )
+
+
+def _write_revision(connection: sqlite3.Connection, row: MachineRow) -> None:
+    """The machine's present revision, where it is a new one."""
+    values = (row.id, row.revision_id, row.definition_hash, row.role_arn, row.configuration, row.update_date)
+    connection.execute(_REVISION, values)
 
 
 def _write_tags(connection: sqlite3.Connection, arn: str, tags_: Mapping[str, str]) -> None:

@@ -1,7 +1,8 @@
 """Queries on executions: one, all that a turn needs, listings, history, payloads.
 
 Rules that must stay true here:
-- A listing and a page of history seek to where they begin; nothing is skipped by reading it.
+- A listing and a page of history seek to where they begin; nothing is skipped by reading it, but for the other statuses
+  among the executions of one version or alias.
 - A listing touches neither input nor output.
 """
 
@@ -25,7 +26,8 @@ _LAST = (1 << 63) - 1
 
 _COLUMNS = """
     e.key, e.arn, e.machine_arn, e.machine_id, e.name, e.definition_hash, e.revision_id, e.role_arn, e.start_date,
-    e.trace_header, e.version_arn, e.alias_arn, e.test_case, e.parent_key,
+    e.trace_header, p.version_arn, p.alias_arn, e.test_case, e.parent_key, e.parent_token, e.awaited_by, e.map_run_arn,
+    e.item_count,
     p.version, p.status, p.last_event_id, p.clock, p.stop_date, p.error, p.cause, p.redrive_count, p.redrive_date,
     p.data
 """
@@ -34,18 +36,27 @@ _BY_ARN = f"SELECT {_COLUMNS}, e.input, p.output FROM executions AS e JOIN progr
 
 _BY_KEY = f"SELECT {_COLUMNS}, e.input, p.output FROM executions AS e JOIN progress AS p USING (key) WHERE e.key = ?"  # noqa: S608
 
-_LIST = f"""
+
+def _listing(which: str) -> str:
+    return f"""
 SELECT p.listed_at, {_COLUMNS}, '', NULL
 FROM progress AS p CROSS JOIN executions AS e USING (key)
-WHERE p.machine_id = ? AND (p.listed_at, p.key) < (?, ?)
+WHERE p.machine_id = ? AND {which} (p.listed_at, p.key) < (?, ?)
 ORDER BY p.listed_at DESC, p.key DESC LIMIT ?
 """  # noqa: S608
 
-_LIST_BY_STATUS = f"""
-SELECT p.listed_at, {_COLUMNS}, '', NULL
+
+_LIST = _listing("")
+_LIST_BY_STATUS = _listing("p.status = ? AND")
+# The plus keeps the index on the status out of it, which holds the executions of all versions.
+_LIST_OF_VERSION = _listing("p.version_arn = ? AND (? IS NULL OR +p.status = ?) AND")
+_LIST_OF_ALIAS = _listing("p.alias_arn = ? AND (? IS NULL OR +p.status = ?) AND")
+
+_CHILDREN = f"""
+SELECT {_COLUMNS}, e.input, p.output
 FROM progress AS p CROSS JOIN executions AS e USING (key)
-WHERE p.machine_id = ? AND p.status = ? AND (p.listed_at, p.key) < (?, ?)
-ORDER BY p.listed_at DESC, p.key DESC LIMIT ?
+WHERE p.machine_id > 4294967296 AND p.machine_id = ? AND p.key > ?
+ORDER BY p.key LIMIT ?
 """  # noqa: S608
 
 # The records that overlap [low, high]. Ids have no gap, so the first of them is the last that begins at or before low.
@@ -87,13 +98,22 @@ def load(connection: sqlite3.Connection, key: int) -> LoadedExecution | None:
 
 
 def newest_first(
-    connection: sqlite3.Connection, machine_id: int, status: str | None, after: ListPosition | None, limit: int
+    connection: sqlite3.Connection,
+    machine_id: int,
+    status: str | None,
+    after: ListPosition | None,
+    limit: int,
+    qualified_arn: str | None = None,
 ) -> Sequence[tuple[ListPosition, ExecutionRow]]:
     behind = (_LAST, _LAST) if after is None else (after.date, after.key)
-    if status is None:
-        rows = connection.execute(_LIST, (machine_id, *behind, limit)).fetchall()
+    if qualified_arn is not None:
+        query = _LIST_OF_VERSION if qualified_arn.rpartition(":")[2].isdigit() else _LIST_OF_ALIAS
+        which: tuple[str | None, ...] = (qualified_arn, status, status)
+    elif status is not None:
+        query, which = _LIST_BY_STATUS, (status,)
     else:
-        rows = connection.execute(_LIST_BY_STATUS, (machine_id, status, *behind, limit)).fetchall()
+        query, which = _LIST, ()
+    rows = connection.execute(query, (machine_id, *which, *behind, limit)).fetchall()
     return [(ListPosition(row[0], row[1]), _row(row[1:])) for row in rows]
 
 
@@ -105,6 +125,10 @@ def count(connection: sqlite3.Connection, machine_id: int, status: str) -> int:
 def running(connection: sqlite3.Connection, after: int, limit: int) -> Sequence[int]:
     query = "SELECT key FROM progress WHERE status = 'RUNNING' AND key > ? ORDER BY key LIMIT ?"
     return [row[0] for row in connection.execute(query, (after, limit)).fetchall()]
+
+
+def children(connection: sqlite3.Connection, map_run: int, after: int, limit: int) -> Sequence[ExecutionRow]:
+    return [_row(row) for row in connection.execute(_CHILDREN, (map_run, after, limit)).fetchall()]
 
 
 def history(connection: sqlite3.Connection, key: int, from_id: int, limit: int, reverse: bool) -> Sequence[EventRecord]:
@@ -150,6 +174,10 @@ def _row(columns: Sequence[Any]) -> ExecutionRow:
         alias_arn,
         test_case,
         parent_key,
+        parent_token,
+        awaited_by,
+        map_run_arn,
+        item_count,
         version,
         status,
         last_event_id,
@@ -179,6 +207,10 @@ def _row(columns: Sequence[Any]) -> ExecutionRow:
         alias_arn=alias_arn,
         test_case=test_case,
         parent_key=parent_key,
+        parent_token=parent_token,
+        awaited_by=awaited_by,
+        map_run_arn=map_run_arn,
+        item_count=item_count,
     )
     change = ExecutionChange(
         status=status,

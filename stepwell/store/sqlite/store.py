@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stepwell.store.protocol import (
     ActivityRow,
+    AliasRow,
     Answer,
     EffectRow,
     EventRecord,
@@ -22,10 +23,13 @@ from stepwell.store.protocol import (
     LoadedExecution,
     MachineRow,
     OutboxRow,
+    Refusal,
+    RevisionRow,
     TimerRow,
     TurnRecord,
+    VersionRow,
 )
-from stepwell.store.sqlite import catalog, executions, waiting
+from stepwell.store.sqlite import catalog, executions, versions, waiting
 from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.reader import Reader
 from stepwell.store.sqlite.writer import Writer
@@ -77,9 +81,21 @@ class SqliteStore:
         return await self._reader.read(partial(executions.load, key=key))
 
     async def list_executions(
-        self, machine_id: int, status: str | None, after: ListPosition | None, limit: int
+        self,
+        machine_id: int,
+        status: str | None,
+        after: ListPosition | None,
+        limit: int,
+        qualified_arn: str | None = None,
     ) -> Sequence[tuple[ListPosition, ExecutionRow]]:
-        query = partial(executions.newest_first, machine_id=machine_id, status=status, after=after, limit=limit)
+        query = partial(
+            executions.newest_first,
+            machine_id=machine_id,
+            status=status,
+            after=after,
+            limit=limit,
+            qualified_arn=qualified_arn,
+        )
         return await self._lister.read(query)
 
     async def count_executions(self, machine_id: int, status: str) -> int:
@@ -107,13 +123,19 @@ class SqliteStore:
     async def effect(self, key: int, effect_id: int) -> EffectRow | None:
         return await self._reader.read(partial(waiting.effect, key=key, effect_id=effect_id))
 
+    async def settle(self, effects: Sequence[tuple[int, int]]) -> None:
+        await self._writer.write(partial(waiting.settle, effects=effects))
+
+    async def children(self, map_run: int, after: int, limit: int) -> Sequence[ExecutionRow]:
+        return await self._lister.read(partial(executions.children, map_run=map_run, after=after, limit=limit))
+
     async def delete_execution(self, key: int) -> None:
         await self._writer.write(partial(executions.delete, key=key))
 
     async def running_executions(self, after: int, limit: int) -> Sequence[int]:
         return await self._lister.read(partial(executions.running, after=after, limit=limit))
 
-    # -- definitions, machines, activities, tags
+    # -- definitions, machines
     async def put_definition(self, hash: str, text: str) -> None:
         await self._writer.write(partial(catalog.put_definition, hash_=hash, text=text))
 
@@ -135,6 +157,52 @@ class SqliteStore:
     async def list_machines(self, arn_prefix: str, after: ListPosition | None, limit: int) -> Sequence[MachineRow]:
         return await self._lister.read(partial(catalog.list_machines, arn_prefix=arn_prefix, after=after, limit=limit))
 
+    # -- revisions, versions, aliases
+    async def find_revision(self, machine_id: int, id: str) -> RevisionRow | None:
+        return await self._reader.read(partial(versions.find_revision, machine_id=machine_id, id_=id))
+
+    async def publish_version(
+        self, machine_id: int, revision_id: str, description: str | None, now: int, limit: int
+    ) -> VersionRow | Refusal:
+        work = partial(
+            versions.publish,
+            machine_id=machine_id,
+            revision_id=revision_id,
+            description=description,
+            now=now,
+            limit=limit,
+        )
+        return await self._writer.write(work)
+
+    async def find_version(self, machine_id: int, number: int) -> VersionRow | None:
+        return await self._reader.read(partial(versions.find, machine_id=machine_id, number=number))
+
+    async def list_versions(self, machine_id: int, below: int | None, limit: int) -> Sequence[VersionRow]:
+        query = partial(versions.newest_first, machine_id=machine_id, below=below, limit=limit)
+        return await self._lister.read(query)
+
+    async def delete_version(self, machine_id: int, number: int) -> Sequence[str]:
+        return await self._writer.write(partial(versions.delete, machine_id=machine_id, number=number))
+
+    async def create_alias(self, row: AliasRow, limit: int) -> AliasRow | Refusal:
+        return await self._writer.write(partial(versions.create_alias, row=row, limit=limit))
+
+    async def update_alias(self, row: AliasRow) -> Refusal | None:
+        return await self._writer.write(partial(versions.update_alias, row=row))
+
+    async def find_alias(self, machine_id: int, name: str) -> AliasRow | None:
+        return await self._reader.read(partial(versions.find_alias, machine_id=machine_id, name=name))
+
+    async def list_aliases(
+        self, machine_id: int, version: int | None, after: ListPosition | None, limit: int
+    ) -> Sequence[AliasRow]:
+        query = partial(versions.list_aliases, machine_id=machine_id, version=version, after=after, limit=limit)
+        return await self._lister.read(query)
+
+    async def delete_alias(self, machine_id: int, name: str) -> bool:
+        return await self._writer.write(partial(versions.delete_alias, machine_id=machine_id, name=name))
+
+    # -- activities, tags
     async def create_activity(self, row: ActivityRow, tags: Mapping[str, str]) -> bool:
         return await self._writer.write(partial(catalog.create_activity, row=row, tags_=tags))
 

@@ -18,34 +18,35 @@ SELECT (SELECT json_group_array(json_array(key, version, machine_id, start_date,
 """
 
 EXECUTIONS = Bulk(
-    15,
+    17,
     """
     INSERT INTO executions (key, arn, machine_arn, machine_id, name, definition_hash, revision_id, role_arn, start_date,
-                            trace_header, version_arn, alias_arn, test_case, parent_key, input)
+                            trace_header, test_case, parent_key, parent_token, awaited_by, map_run_arn,
+                            item_count, input)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL
     """,
 )
 
 # Rows of progress are the same tuple in all three statements; each takes what it needs.
 PROGRESS_FIRST = Bulk(
-    15,
+    17,
     """
     INSERT INTO progress (key, version, machine_id, start_date, status, listed_at, last_event_id, clock, stop_date,
-                          error, redrive_count, redrive_date, data, cause, output)
+                          error, redrive_count, redrive_date, data, version_arn, alias_arn, cause, output)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL
     """,
 )
 
 _CHANGED = """
     version = v.column2, last_event_id = v.column7, clock = v.column8, stop_date = v.column9, error = v.column10,
-    redrive_count = v.column11, redrive_date = v.column12, data = v.column13, cause = v.column14, output = v.column15
+    redrive_count = v.column11, redrive_date = v.column12, data = v.column13, cause = v.column16, output = v.column17
 """
 
 # Setting `status` and `listed_at` writes three indexes anew, even with the same values: most turns need not.
-PROGRESS_NEXT = Bulk(15, f"UPDATE progress SET {_CHANGED} FROM (VALUES {{rows}}) AS v WHERE progress.key = v.column1")  # noqa: S608
+PROGRESS_NEXT = Bulk(17, f"UPDATE progress SET {_CHANGED} FROM (VALUES {{rows}}) AS v WHERE progress.key = v.column1")  # noqa: S608
 
 PROGRESS_MOVED = Bulk(
-    15,
+    17,
     f"""
     UPDATE progress SET status = v.column5, listed_at = v.column6, {_CHANGED}
     FROM (VALUES {{rows}}) AS v WHERE progress.key = v.column1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Final
 
 import orjson
 
@@ -20,6 +21,10 @@ from stepwell.store.sqlite.bulk import Row, below
 
 # version, machine_id, start_date, status, listed_at
 _Standing = tuple[int, int, int, str, int]
+
+# version_arn, alias_arn: written by an execution's first turn only
+_Arns = tuple[str | None, str | None]
+_NO_ARNS: Final[_Arns] = (None, None)
 
 
 class _Layer:
@@ -63,6 +68,8 @@ class _Layer:
             self.effects_removed += [(key, id_) for id_ in turn.effects_removed]
         if turn.effects_removed_below:
             self.effects_below += [(key, *below(prefix)) for prefix in turn.effects_removed_below]
+        if turn.settled:
+            self.effects_removed += turn.settled
         if turn.effects:
             self.effects += [(key, e.id, e.kind, e.target, e.path, e.data) for e in turn.effects]
 
@@ -86,6 +93,7 @@ class Group:
         self._standing = dict(self._stored)
         self._executions: list[Row] = []
         self._progress: dict[int, Row] = {}
+        self._arns: dict[int, _Arns] = {}  # of the executions that start in this group from a version
         self._events: list[Row] = []
         self._payloads: list[Row] = []
         self._layers: list[_Layer] = []
@@ -112,6 +120,10 @@ class Group:
         version = 0 if standing is None else standing[0]
         if turn.version != version + 1 or (standing is None) != (new is not None) or turn.key in refused:
             return Answer.STALE
+        if turn.requires is not None:
+            other = self._standing.get(turn.requires[0])
+            if other is None or other[0] < turn.requires[1]:
+                return Answer.STALE
         return Answer.ACCEPTED
 
     def _take(self, turn: TurnRecord) -> None:
@@ -120,11 +132,16 @@ class Group:
             self._taken.add(new.arn)
             self._executions.append(_execution(new, key))
             machine_id, start_date = new.machine_id, new.start_date
+            if new.version_arn is not None:
+                self._arns[key] = (new.version_arn, new.alias_arn)
         else:
             _, machine_id, start_date, _, _ = self._standing[key]
-        listed_at = start_date if change.stop_date is None else change.stop_date
+        listed_at = change.stop_date
+        if listed_at is None:
+            listed_at = start_date if change.redrive_date is None else change.redrive_date
         self._standing[key] = (turn.version, machine_id, start_date, change.status, listed_at)
-        self._progress[key] = _progress(turn, change, machine_id, start_date, listed_at)
+        arns = self._arns.get(key, _NO_ARNS)
+        self._progress[key] = _progress(turn, change, machine_id, start_date, listed_at, arns)
         if events is not None:
             self._events.append((key, events.first_id, events.last_id, events.data))
         if turn.payloads:
@@ -167,6 +184,7 @@ def _check(
     One statement with one row: every row more is one more hand-over of the interpreter's lock.
     """
     keys = [turn.key for turns in calls for turn in turns]
+    keys += {turn.requires[0] for turns in calls for turn in turns if turn.requires is not None}
     arns = [turn.new.arn for turns in calls for turn in turns if turn.new is not None]
     standing, taken = connection.execute(turn_sql.CHECK, (orjson.dumps(keys).decode(), _json(arns))).fetchone()
     return {row[0]: tuple(row[1:]) for row in orjson.loads(standing)}, set(orjson.loads(taken))
@@ -188,15 +206,24 @@ def _execution(new: NewExecution, key: int) -> Row:
         new.role_arn,
         new.start_date,
         new.trace_header,
-        new.version_arn,
-        new.alias_arn,
         new.test_case,
         new.parent_key,
+        new.parent_token,
+        new.awaited_by,
+        new.map_run_arn,
+        new.item_count,
         new.input,
     )
 
 
-def _progress(turn: TurnRecord, change: ExecutionChange, machine_id: int, start_date: int, listed_at: int) -> Row:
+def _progress(
+    turn: TurnRecord,
+    change: ExecutionChange,
+    machine_id: int,
+    start_date: int,
+    listed_at: int,
+    arns: _Arns,
+) -> Row:
     return (
         turn.key,
         turn.version,
@@ -211,6 +238,7 @@ def _progress(turn: TurnRecord, change: ExecutionChange, machine_id: int, start_
         change.redrive_count,
         change.redrive_date,
         change.data,
+        *arns,
         change.cause,
         change.output,
     )

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from stepwell.store.protocol import EffectRow, OutboxRow, TimerRow
+from stepwell.store.sqlite.turn_sql import EFFECTS_REMOVED
 
 _DUE = "SELECT execution, name, due FROM timers WHERE virtual = 0 AND due <= ? ORDER BY due LIMIT ?"
 
@@ -45,6 +46,10 @@ def outbox(connection: sqlite3.Connection, kind: str, after: tuple[int, int], li
 def outbox_of(connection: sqlite3.Connection, kind: str, target: str, limit: int) -> Sequence[OutboxRow]:
     rows = connection.execute(_OF_TARGET, (kind, target, limit)).fetchall()
     return [OutboxRow(row[0], EffectRow(*row[1:])) for row in rows]
+
+
+def settle(connection: sqlite3.Connection, effects: Sequence[tuple[int, int]]) -> None:
+    EFFECTS_REMOVED.write(connection, effects)
 
 
 def effect(connection: sqlite3.Connection, key: int, effect_id: int) -> EffectRow | None:
