@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 
 from stepwell.cli import COMMANDS, main
+from stepwell.commands.exit_code import ExitCode
 from tests.cli.conftest import ROOT, Shell
 
 HEAVY = {
@@ -77,3 +79,10 @@ def test_what_reads_the_output_may_go_away(shell: Shell) -> None:
         capture_output=True,
     )
     assert done.stderr == b""
+
+
+def test_the_page_lists_every_command_and_every_exit_code() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([a-z]+)[^|]*\| (.+) \|$", page, re.MULTILINE)
+    assert rows == list(COMMANDS.items())
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(ExitCode)
