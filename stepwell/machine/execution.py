@@ -20,6 +20,9 @@ from stepwell.machine.datum import Datum
 
 Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
+# What kind of workflow it is. The history of an Express execution has no limit, and a synchronous one is never redriven.
+Workflow: TypeAlias = Literal["STANDARD", "EXPRESS", "SYNC_EXPRESS"]
+
 # What a frame is doing: about to enter its state; waiting for a timer of Wait or Retry; waiting for a task's outcome;
 # waiting for its children; done, its output kept for its parent.
 Doing: TypeAlias = Literal["ready", "wait", "retry", "task", "children", "done"]
@@ -100,6 +103,7 @@ class Execution:
     last_event_id: int = 0
     redrive_count: int = 0
     test_case: str | None = None
+    workflow: Workflow = "STANDARD"
     calls: dict[str, int] = field(default_factory=dict)
     frames: dict[str, Frame] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()

@@ -24,7 +24,7 @@ from stepwell.machine.turn import TaskEffect, Turn
 
 MAX_TRANSITIONS = 1_000  # a turn
 MAX_EVENT_BYTES = 1 << 20  # a turn
-MAX_EVENTS = 25_000  # an execution (AWS's quota); the last one tells that the limit is reached
+MAX_EVENTS = 25_000  # a standard execution (AWS's quota); the last one tells that the limit is reached
 MAX_BYTES = 262_144  # an input, an output, a result (AWS's quota), in UTF-8
 
 
@@ -75,7 +75,7 @@ class Run:
     def note(self, previous_id: int, type: str, details: Mapping[str, Json]) -> int:
         """Write an event from which nothing else hangs. Raises HistoryFull."""
         event_id = self._last_event_id + 1
-        if event_id >= MAX_EVENTS and not type.startswith("Execution"):
+        if event_id >= MAX_EVENTS and not type.startswith("Execution") and self.execution.workflow == "STANDARD":
             raise HistoryFull
         self._last_event_id = event_id
         self._events.append(Event(event_id, previous_id, type, self.now, details))
@@ -175,15 +175,17 @@ class Run:
         in_state: dict[str, Json] = {"Name": state.name, "EnteredTime": format_timestamp(frame.entered_at)}
         if isinstance(state, Task):
             in_state["RetryCount"] = frame.retry_count
+        about: dict[str, Json] = {
+            "Id": execution.arn,
+            "Input": execution.input.value,
+            "StartTime": format_timestamp(execution.start_date),
+            "Name": execution.name,
+            "RoleArn": execution.role_arn,
+        }
+        if execution.workflow != "SYNC_EXPRESS":  # recorded: a synchronous execution has none
+            about["RedriveCount"] = execution.redrive_count
         context: dict[str, Json] = {
-            "Execution": {
-                "Id": execution.arn,
-                "Input": execution.input.value,
-                "StartTime": format_timestamp(execution.start_date),
-                "Name": execution.name,
-                "RoleArn": execution.role_arn,
-                "RedriveCount": execution.redrive_count,
-            },
+            "Execution": about,
             "StateMachine": {"Id": execution.machine_arn, "Name": execution.machine_name},
             "State": in_state,
         }
