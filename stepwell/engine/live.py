@@ -55,16 +55,7 @@ class Live:
         """Stand where the turn leads to."""
         execution = self.execution
         assert execution is not None
-        for prefix in turn.frames_removed:
-            if prefix == "":
-                execution.frames.clear()
-                continue
-            for path in [path for path in execution.frames if path.startswith(prefix)]:
-                del execution.frames[path]
-        execution.frames.update(turn.frames)
-        execution.status = turn.status
-        execution.last_event_id = turn.last_event_id
-        execution.calls = dict(turn.calls)
+        apply_turn(execution, turn)
         for name in record.timers_removed:
             self.timers.pop(name, None)
         for prefix in record.timers_removed_below:
@@ -73,6 +64,20 @@ class Live:
         self.timers.update(record.timers)
         self.version = record.version
         self.new = None
+
+
+def apply_turn(execution: Execution, turn: Turn) -> None:
+    """Put an execution where a turn leads to."""
+    for prefix in turn.frames_removed:
+        if prefix == "":
+            execution.frames.clear()
+            continue
+        for path in [path for path in execution.frames if path.startswith(prefix)]:
+            del execution.frames[path]
+    execution.frames.update(turn.frames)
+    execution.status = turn.status
+    execution.last_event_id = turn.last_event_id
+    execution.calls = dict(turn.calls)
 
 
 def new_execution(new: NewExecution) -> Execution:
