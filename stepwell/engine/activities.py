@@ -3,61 +3,64 @@
 Rules that must stay true here:
 - The queue is the store's: memory holds only the workers that are polling.
 - A task is handed out after the turn that writes ActivityStarted is committed, and to one worker only.
+- A task wakes the worker that has waited longest; one that leaves without having used its call passes it on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 
-from stepwell.engine.driver import Driver
+from stepwell.engine.driver import Driver, Refused
 from stepwell.engine.records import decode_effect, effect_references
 from stepwell.engine.requests import ActivityTask
 from stepwell.machine.stimulus import ActivityClaimed
-from stepwell.store.protocol import OutboxRow, Store, StoreError
+from stepwell.store.protocol import OutboxRow, Store
 
 
 class Activities:
     def __init__(self, store: Store, driver: Driver) -> None:
         self._store = store
         self._driver = driver
-        self._offers: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._polling: dict[str, int] = defaultdict(int)
+        self._polling: dict[str, dict[asyncio.Event, None]] = {}  # a worker's event, the longest waiting first
         self._claiming: set[tuple[int, int]] = set()
         self._stopping = False
 
     def offer(self, arn: str) -> None:
-        """A task of the activity is waiting: wake the workers that poll."""
-        if arn in self._polling:
-            self._offers[arn].set()
+        """A task of the activity is waiting: call a worker that polls."""
+        called = next((event for event in self._polling.get(arn, ()) if not event.is_set()), None)
+        if called is not None:
+            called.set()
 
     def stop(self) -> None:
         """Answer all polls at once, with nothing."""
         self._stopping = True
-        for event in self._offers.values():
-            event.set()
+        for events in self._polling.values():
+            for event in events:
+                event.set()
 
     async def poll(self, arn: str, worker_name: str | None, wait: float) -> ActivityTask | None:
-        """The next task of an activity; None after `wait` seconds without one."""
+        """The next task of an activity; None after `wait` seconds without one. Raises StoreError."""
         deadline = asyncio.get_running_loop().time() + wait
-        self._polling[arn] += 1
-        offer = self._offers[arn]
+        called = asyncio.Event()
+        self._polling.setdefault(arn, {})[called] = None
         try:
             while not self._stopping:
-                offer.clear()
+                called.clear()
                 task = await self._claim(arn, worker_name)
                 left = deadline - asyncio.get_running_loop().time()
                 if task is not None or left <= 0:
                     return task
                 try:
-                    await asyncio.wait_for(offer.wait(), left)
+                    await asyncio.wait_for(called.wait(), left)
                 except TimeoutError:
                     return None
             return None
         finally:
-            self._polling[arn] -= 1
+            del self._polling[arn][called]
             if not self._polling[arn]:
-                del self._polling[arn], self._offers[arn]
+                del self._polling[arn]
+            if called.is_set():
+                self.offer(arn)
 
     async def _claim(self, arn: str, worker_name: str | None) -> ActivityTask | None:
         """Take the oldest task that nobody else is taking."""
@@ -79,8 +82,8 @@ class Activities:
             effect = decode_effect(row.effect, texts.__getitem__)
             claim = ActivityClaimed(effect.path, effect.token, worker_name)
             turn = await self._driver.submit(row.key, claim)
-        except (KeyError, StoreError):
-            return None
+        except (KeyError, Refused):
+            return None  # its execution is gone, or has moved on
         finally:
             self._claiming.discard(mark)
         return None if turn is None else ActivityTask(effect.token, effect.input)

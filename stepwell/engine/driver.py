@@ -21,13 +21,16 @@ from stepwell.engine.committer import Committer
 from stepwell.engine.live import Live, Post, restore
 from stepwell.engine.programs import Programs
 from stepwell.engine.records import CONTINUE, turn_record
+from stepwell.language.model import Task
 from stepwell.machine.advance import advance, break_down
-from stepwell.machine.execution import Execution
+from stepwell.machine.execution import Execution, Frame
 from stepwell.machine.stimulus import Continue, Stimulus, TimerFired
 from stepwell.machine.turn import Turn
 from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
 
 logger = logging.getLogger("stepwell.engine")
+
+_PAUSE = 1.0  # seconds until an execution on a virtual clock is tried again after a commit that failed
 
 
 class Refused(StoreError):
@@ -46,7 +49,12 @@ class Outside(Protocol):
         ...
 
     def is_working(self, key: int) -> bool:
-        """Whether a task of the execution is being worked on: a virtual clock stands still then."""
+        """Whether a task of the execution is under way. Once none is, `Driver.wake` is called where the clock is
+        virtual."""
+        ...
+
+    def answers_activity(self, execution: Execution, state_name: str) -> bool:
+        """Whether an activity's task is answered without a worker (by a mock)."""
         ...
 
 
@@ -63,6 +71,18 @@ class Driver:
         self._live: dict[int, Live] = {}
         self._idle: OrderedDict[int, Live] = OrderedDict()
         self._pumps: set[asyncio.Task[None]] = set()
+        self._winding_down = False
+
+    def wind_down(self) -> None:
+        """Begin nothing any more that nobody asks for: the rest of a turn and the jumps of virtual clocks stay in the
+        store."""
+        self._winding_down = True
+
+    async def finish(self) -> None:
+        """Wait until everything that was posted is committed and answered."""
+        while self._pumps:
+            await asyncio.wait(self._pumps)
+        await self._committer.flush()
 
     def add(self, live: Live) -> None:
         """Take in an execution that is about to start."""
@@ -84,6 +104,13 @@ class Driver:
         self.post(key, Post(stimulus, reply, due))
         return await reply
 
+    def wake(self, key: int) -> None:
+        """Set an execution going that waits for nothing outside: one on a virtual clock, after a restart."""
+        live = self._live.get(key)
+        if live is None:
+            live = self._live[key] = Live(key)
+        self._pump(live)
+
     # -- the inbox
 
     def _pump(self, live: Live) -> None:
@@ -102,9 +129,10 @@ class Driver:
         try:
             if live.execution is None:
                 await self._load(live)
-            while live.compiled is not None and live.compiled.activities and live.inbox and not live.discarded:
+            while live.compiled is not None and live.compiled.activities and live.inbox:
                 await self._look_for_activities(live)
-                self._take(live, live.inbox.popleft())
+                if live.inbox:  # else it was discarded meanwhile
+                    self._take(live, live.inbox.popleft())
         except Exception as error:
             self._discard(live, error)
             return
@@ -130,6 +158,7 @@ class Driver:
         while live.inbox and not live.discarded:
             self._take(live, live.inbox.popleft())
         live.pumping = False
+        self._set_going(live)
         self._rest(live)
 
     def _take(self, live: Live, post: Post) -> None:
@@ -139,10 +168,13 @@ class Driver:
         assert compiled is not None
         stimulus = post.stimulus
         if isinstance(stimulus, TimerFired):
-            if live.timers.get(stimulus.name) != post.due:
+            if live.timers.get(stimulus.name) != post.due or not self._may_fire(live, stimulus.name):
                 self._answer(live, post, None)
                 return
+            if live.clock is not None and post.due is not None:
+                live.clock = max(live.clock, post.due)
             if stimulus.name == CONTINUE:
+                live.continuing = False
                 stimulus = Continue()
         now = self._clock.now() if live.clock is None else live.clock
         try:
@@ -151,6 +183,8 @@ class Driver:
             logger.exception("a defect ends the execution %s", execution.arn)
             turn = break_down(compiled.program, execution, now)
         if turn is None:
+            if isinstance(stimulus, TimerFired):
+                live.timers.pop(stimulus.name, None)  # nothing waits for it: it must not fire for ever
             self._answer(live, post, None)
             return
         record = turn_record(
@@ -161,31 +195,26 @@ class Driver:
             clock=live.clock,
             now=now,
             continued=isinstance(stimulus, Continue),
+            mocked=self._mocked(execution, turn),
         )
         live.apply(turn, record)
         live.unanswered += 1
-        if turn.more:
-            asyncio.get_running_loop().call_soon(self._go_on, live, record.timers[CONTINUE])
         self._committer.add(record, lambda answer: self._answered(live, post, turn, record, answer))
 
-    def _go_on(self, live: Live, due: int) -> None:
-        if not live.discarded:
-            self.post(live.key, Post(TimerFired(CONTINUE), due=due))
+    def _mocked(self, execution: Execution, turn: Turn) -> frozenset[int]:
+        """The ids of the activities' tasks that need no worker."""
+        return frozenset(
+            effect.id
+            for effect in turn.effects
+            if effect.resource.kind == "activity" and self._outside.answers_activity(execution, effect.state_name)
+        )
 
     def _answer(self, live: Live, post: Post, turn: Turn | None) -> None:
         """Tell the caller, once everything that the answer rests on is committed."""
-        reply = post.reply
-        if reply is None:
-            return
-
-        def tell() -> None:
-            if not reply.done():
-                reply.set_result(turn)
-
         if live.unanswered and turn is None:
-            live.after_commit.append(tell)
-        else:
-            tell()
+            live.after_commit.append(post)
+        elif post.reply is not None and not post.reply.done():
+            post.reply.set_result(turn)
 
     # -- the commit
 
@@ -204,25 +233,30 @@ class Driver:
             return
         try:
             self._outside.committed(live, turn, record)
-        finally:
-            self._answer(live, post, turn)
+        except Exception:
+            logger.exception("a defect in what follows a turn of %s", live.key)
+        self._answer(live, post, turn)
         if not live.unanswered:
             waiting, live.after_commit = live.after_commit, []
-            for tell in waiting:
-                tell()
-        self.clock_may_jump(live)
+            for stale in waiting:
+                self._answer(live, stale, None)
+        self._set_going(live, turn.more)
         self._rest(live)
 
     def _discard(self, live: Live, error: Exception) -> None:
         """Forget an execution whose frames in memory are not what the store holds."""
+        if live.discarded:
+            return
         live.discarded = True
         live.pumping = False
-        if self._live.get(live.key) is live:
-            del self._live[live.key]
+        del self._live[live.key]
         self._idle.pop(live.key, None)
+        for post in (*live.after_commit, *live.inbox):
+            self._fail(post, error)
         live.after_commit.clear()
-        while live.inbox:
-            self._fail(live.inbox.popleft(), error)
+        live.inbox.clear()
+        if live.clock is not None and not self._winding_down:  # no timer on the real clock will set it going again
+            asyncio.get_running_loop().call_later(_PAUSE, self.wake, live.key)
 
     def _fail(self, post: Post, error: Exception) -> None:
         if post.reply is not None and not post.reply.done():
@@ -244,23 +278,43 @@ class Driver:
             key, _ = self._idle.popitem(last=False)
             self._live.pop(key, None)
 
-    # -- virtual time
+    # -- what nobody asks for
 
-    def clock_may_jump(self, live: Live) -> None:
-        """Let a virtual clock jump to the next timer where nothing else can happen before it."""
-        if live.clock is None or live.inbox or live.unanswered or live.discarded or not live.timers:
-            return
+    def _set_going(self, live: Live, more: bool = False) -> None:
+        """Go on with what a turn has left, or let a virtual clock jump to the next timer. `more` says that a turn is
+        committed that has left something; else this waits until none is being committed."""
         execution = live.execution
-        if execution is None or execution.status != "RUNNING" or self._outside.is_working(live.key):
+        if self._winding_down or live.discarded or execution is None or execution.status != "RUNNING":
             return
-        name, due = min(live.timers.items(), key=lambda timer: (timer[1], timer[0]))
-        live.clock = max(live.clock, due)
-        asyncio.get_running_loop().call_soon(self.post, live.key, Post(TimerFired(name), due=due))
+        if CONTINUE in live.timers:
+            if (more or not live.unanswered) and not live.continuing:
+                live.continuing = True
+                self._post_timer(live, CONTINUE)
+        elif live.clock is not None and live.timers and not live.inbox and self._may_jump(live):
+            self._post_timer(live, min(live.timers, key=lambda name: (live.timers[name], name)))
 
-    def live(self, key: int) -> Live | None:
-        """The execution, where it is in memory."""
-        return self._live.get(key)
+    def _post_timer(self, live: Live, name: str) -> None:
+        """Fire a timer after what is happening now."""
+        post = Post(TimerFired(name), due=live.timers[name])
+        asyncio.get_running_loop().call_soon(self.post, live.key, post)
 
-    def execution(self, key: int) -> Execution | None:
-        live = self._live.get(key)
-        return live.execution if live else None
+    def _may_fire(self, live: Live, name: str) -> bool:
+        return live.clock is None or name == CONTINUE or self._may_jump(live)
+
+    def _may_jump(self, live: Live) -> bool:
+        """Whether nothing can happen before the next timer of a virtual clock: no turn is being committed, and no task
+        is being worked on or about to be. What only a token can end, and an activity that nobody has claimed, do not
+        hold the clock."""
+        if live.unanswered or self._outside.is_working(live.key):
+            return False
+        assert live.execution is not None
+        return not any(self._holds(live.execution, frame) for frame in live.execution.frames.values())
+
+    def _holds(self, execution: Execution, frame: Frame) -> bool:
+        if frame.doing != "task":
+            return False
+        state = frame.program.states[frame.state]
+        assert isinstance(state, Task)
+        if state.resource.kind == "activity":
+            return frame.claimed or self._outside.answers_activity(execution, state.name)
+        return not frame.submitted

@@ -34,12 +34,15 @@ from stepwell.engine.timers import Timers
 from stepwell.engine.tokens import open_token
 from stepwell.language.model import Program
 from stepwell.machine import stimulus as stimuli
+from stepwell.machine.execution import Execution
 from stepwell.machine.history import Event
 from stepwell.machine.stimulus import Start, Stimulus, Stop, TimerFired
 from stepwell.machine.turn import Turn
 from stepwell.store.protocol import NewExecution, Store, TurnRecord
 
 __all__ = ["Engine", "EngineSettings"]
+
+_PAGE = 200
 
 
 class Engine:
@@ -60,7 +63,7 @@ class Engine:
         self._committer = Committer(store)
         self._driver = Driver(store, self._programs, self._committer, self._clock, self, settings.idle_executions)
         self._timers = Timers(store, self._clock, self._fire, settings.timer_window)
-        self._outbox = Outbox(store, dispatcher, self._driver.submit, settings.in_flight)
+        self._outbox = Outbox(store, dispatcher, self._driver.submit, self._driver.wake, settings.in_flight)
         self._activities = Activities(store, self._driver)
         self._watchers: dict[int, set[asyncio.Future[None]]] = {}
         self._last_key = 0
@@ -71,17 +74,23 @@ class Engine:
         await self._dispatcher.start()
         self._timers.start()
         self._outbox.start()
+        after = 0
+        while keys := await self.store.virtual_executions(after, _PAGE):
+            for key in keys:
+                self._driver.wake(key)
+            after = keys[-1]
 
     async def stop(self, grace: float) -> None:
         """Take nothing new, give running tasks `grace` seconds, commit what they told. All else stays in the store."""
         self._stopping = True
+        self._driver.wind_down()
         self._activities.stop()
         for watchers in list(self._watchers.values()):
             _wake(watchers)
         await self._timers.stop()
         await self._outbox.stop(grace)
         await self._dispatcher.stop(grace)
-        await self._committer.flush()
+        await self._driver.finish()
 
     # -- executions
 
@@ -207,6 +216,7 @@ class Engine:
         """A turn is durable: carry out what it asks for."""
         key = live.key
         if live.clock is None:
+            self._timers.remove(key, record.timers_removed, record.timers_removed_below)
             for name, due in record.timers.items():
                 if name != CONTINUE:
                     self._timers.add(key, name, due)
@@ -215,9 +225,7 @@ class Engine:
         execution = live.execution
         assert execution is not None
         for effect in turn.effects:
-            if effect.resource.kind != "activity" or self._dispatcher.answers_activity(
-                execution.machine_arn, execution.test_case, effect.state_name
-            ):
+            if effect.resource.kind != "activity" or self.answers_activity(execution, effect.state_name):
                 self._outbox.add(execution, effect, live.clock is not None)
             else:
                 self._activities.offer(effect.resource.arn)
@@ -227,6 +235,9 @@ class Engine:
 
     def is_working(self, key: int) -> bool:
         return self._outbox.is_working(key)
+
+    def answers_activity(self, execution: Execution, state_name: str) -> bool:
+        return self._dispatcher.answers_activity(execution.machine_arn, execution.test_case, state_name)
 
     async def _fire(self, key: int, name: str, due: int) -> None:
         await self._driver.submit(key, TimerFired(name), due)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
@@ -36,7 +35,8 @@ class Post:
 @dataclass(slots=True)
 class Live:
     """`execution` is None until it is loaded. `unanswered` counts the turns that are being committed; `clock` is the
-    present time of a virtual clock."""
+    present time of a virtual clock, and moves when a timer fires. `after_commit` holds what was stale by turns that are
+    still being committed; `continuing` says that a Continue is on its way."""
 
     key: int
     execution: Execution | None = None
@@ -48,7 +48,8 @@ class Live:
     inbox: deque[Post] = field(default_factory=deque)
     pumping: bool = False
     unanswered: int = 0
-    after_commit: list[Callable[[], None]] = field(default_factory=list)
+    after_commit: list[Post] = field(default_factory=list)
+    continuing: bool = False
     discarded: bool = False
 
     def apply(self, turn: Turn, record: TurnRecord) -> None:

@@ -4,12 +4,14 @@ Rules that must stay true here:
 - The store's outbox is the truth; memory holds the tasks that are under way, within a fixed bound. More wait on disk.
 - An outcome that cannot be committed is kept and tried again: the work was done, and is not thrown away.
 - A task whose row is gone (stopped, timed out, its branch failed) is cancelled.
+- No task is dispatched twice by one process: a row that was read is looked at again where its execution has moved on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,15 +53,21 @@ class _Under:
 
 
 class Outbox:
-    def __init__(self, store: Store, dispatcher: Dispatcher, submit: Submit, bound: int) -> None:
+    """`rested` is called once no task of an execution on a virtual clock is under way any more."""
+
+    def __init__(
+        self, store: Store, dispatcher: Dispatcher, submit: Submit, rested: Callable[[int], None], bound: int
+    ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._submit = submit
+        self._rested = rested
         self._bound = bound
         self._under_way: dict[int, dict[int, _Under]] = {}
         self._count = 0
         self._overflow = True  # there may be rows on disk that are not under way
         self._refill: asyncio.Task[None] | None = None
+        self._moved: set[int] = set()  # executions of which rows have gone while the store is read
         self._stopping = False
 
     def start(self) -> None:
@@ -97,23 +105,28 @@ class Outbox:
             return
         under = tasks[effect.id] = _Under(effect.path)
         self._count += 1
-        under.run = asyncio.get_running_loop().create_task(
-            self._carry_out(execution.key, effect, _task(execution, effect, virtual), under)
-        )
+        task = _task(execution, effect, virtual)
+        under.run = asyncio.get_running_loop().create_task(self._carry_out(execution.key, effect, task, under))
+        # Not at the end of the coroutine: one that is cancelled before its first step never gets there.
+        under.run.add_done_callback(lambda _: self._forget(execution.key, effect.id, virtual))
 
     def remove(self, key: int, ids: frozenset[int], prefixes: tuple[str, ...]) -> None:
         """Rows of the outbox are gone: end what runs for them."""
+        if self._refill is not None:
+            self._moved.add(key)
         for effect_id, under in list(self._under_way.get(key, {}).items()):
             gone = effect_id in ids or any(under.path.startswith(prefix) for prefix in prefixes)
             if gone and not under.closing and under.run is not None:
                 under.run.cancel()
 
-    def _forget(self, key: int, effect_id: int) -> None:
+    def _forget(self, key: int, effect_id: int, virtual: bool) -> None:
         tasks = self._under_way[key]
         del tasks[effect_id]
+        self._count -= 1
         if not tasks:
             del self._under_way[key]
-        self._count -= 1
+            if virtual and not self._stopping:
+                self._rested(key)
         if self._overflow and self._count <= self._bound // 2:
             self._look()
 
@@ -131,7 +144,10 @@ class Outbox:
             while not self._overflow:
                 rows = await self._store.outbox("task", after, _PAGE)
                 for row in rows:
-                    await self._dispatch_row(row)
+                    try:
+                        await self._dispatch_row(row)
+                    except (KeyError, ValueError):
+                        logger.exception("the task %s of execution %s cannot be read", row.effect.id, row.key)
                 if len(rows) < _PAGE:
                     return
                 after = (rows[-1].key, rows[-1].effect.id)
@@ -141,41 +157,59 @@ class Outbox:
             await asyncio.sleep(1)
         finally:
             self._refill = None
+            self._moved.clear()
             if self._overflow and self._count <= self._bound // 2:
                 self._look()
 
     async def _dispatch_row(self, row: OutboxRow) -> None:
-        if row.effect.id in self._under_way.get(row.key, {}):
-            return
-        loaded = await self._store.load_execution(row.key)
-        if loaded is None:
+        """Dispatch a row, unless it is under way or has gone since it was read."""
+        if self._overflow or row.effect.id in self._under_way.get(row.key, {}):
             return
         wanted = effect_references(row.effect)
         texts = await self._store.payloads(row.key, wanted) if wanted else {}
         effect = decode_effect(row.effect, texts.__getitem__)
-        self.add(new_execution(loaded.row.new), effect, loaded.row.change.clock is not None)
+        loaded = await self._store.load_execution(row.key)
+        while loaded is not None:
+            self._moved.discard(row.key)
+            if await self._store.effect(row.key, effect.id) is None:
+                return
+            if row.key not in self._moved:
+                self.add(new_execution(loaded.row.new), effect, loaded.row.change.clock is not None)
+                return
 
     # -- one task
 
     async def _carry_out(self, key: int, effect: TaskEffect, task: Task, under: _Under) -> None:
-        outcomes = self._dispatcher.run(task)
+        """Run a task, and commit its outcomes."""
+        outcomes: AsyncIterator[Outcome] | None = None
         try:
-            async for outcome in outcomes:
-                under.closing = not isinstance(outcome, Submitted) or task.resource.pattern == "waitForTaskToken"
-                turn = await self._tell(key, _stimulus(effect, outcome))
-                under.closing = False
-                if turn is None:
-                    break
-        except asyncio.CancelledError:
-            raise
+            outcomes = self._dispatcher.run(task)
+            if await self._take_outcomes(key, effect, outcomes, under):
+                return
+            logger.error("the dispatcher has told no outcome of the task %s", task.resource.arn)
         except Exception:
             logger.exception("a defect in the dispatcher fails the task %s", task.resource.arn)
-            cause = "An internal error occurred while carrying out the task."
-            under.closing = True
-            await self._tell(key, stimuli.TaskFailed(effect.path, effect.token, "States.TaskFailed", cause))
         finally:
-            await _close(outcomes)
-            self._forget(key, effect.id)
+            if outcomes is not None:
+                await _close(outcomes)
+        cause = "An internal error occurred while carrying out the task."
+        under.closing = True
+        await self._tell(key, stimuli.TaskFailed(effect.path, effect.token, "States.TaskFailed", cause))
+
+    async def _take_outcomes(
+        self, key: int, effect: TaskEffect, outcomes: AsyncIterator[Outcome], under: _Under
+    ) -> bool:
+        """Commit a task's outcomes one after the other. False where they stop and nobody else can tell the end."""
+        handed_on = False
+        async for outcome in outcomes:
+            submitted = isinstance(outcome, Submitted)
+            handed_on = submitted and effect.resource.pattern == "waitForTaskToken"
+            under.closing = handed_on or not submitted
+            turn = await self._tell(key, _stimulus(effect, outcome))
+            if turn is None or not submitted:
+                return True
+            under.closing = False
+        return handed_on
 
     async def _tell(self, key: int, stimulus: Stimulus) -> Turn | None:
         """Commit an outcome, however long the store needs."""
@@ -192,9 +226,13 @@ class Outbox:
 
 
 async def _close(outcomes: object) -> None:
+    """End what the dispatcher still runs for a task."""
     close = getattr(outcomes, "aclose", None)
-    if close is not None:
-        await close()
+    try:
+        if close is not None:
+            await close()
+    except Exception:
+        logger.exception("a defect in the dispatcher at the end of a task")
 
 
 def _task(execution: Execution, effect: TaskEffect, virtual: bool) -> Task:

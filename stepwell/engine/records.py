@@ -20,9 +20,18 @@ CONTINUE = "|continue"  # the timer that stands for what a spent budget has left
 
 
 def turn_record(
-    key: int, version: int, turn: Turn, *, new: NewExecution | None, clock: int | None, now: int, continued: bool
+    key: int,
+    version: int,
+    turn: Turn,
+    *,
+    new: NewExecution | None,
+    clock: int | None,
+    now: int,
+    continued: bool,
+    mocked: frozenset[int] = frozenset(),
 ) -> TurnRecord:
-    """The record that commits a turn. `continued` says that the turn was the Continue of an earlier one."""
+    """The record that commits a turn. `continued` says that the turn was the Continue of an earlier one; `mocked` holds
+    the ids of effects that need no worker though they are an activity's."""
     sink = PayloadSink()
     events = None
     if turn.events:
@@ -56,16 +65,16 @@ def turn_record(
         virtual_timers=clock is not None,
         effects_removed=turn.effects_removed,
         effects_removed_below=turn.effects_removed_below,
-        effects=[_effect_row(effect, sink) for effect in turn.effects],
+        effects=[_effect_row(effect, sink, effect.id in mocked) for effect in turn.effects],
         payloads=sink.texts,
     )
 
 
-def _effect_row(effect: TaskEffect, sink: PayloadSink) -> EffectRow:
+def _effect_row(effect: TaskEffect, sink: PayloadSink, mocked: bool) -> EffectRow:
     data = orjson.dumps(
         (effect.resource.arn, sink.keep(effect.input), effect.token, effect.state_name, effect.deadline, effect.call)
     )
-    kind = "activity" if effect.resource.kind == "activity" else "task"
+    kind = "activity" if effect.resource.kind == "activity" and not mocked else "task"
     return EffectRow(effect.id, kind, effect.resource.arn, effect.path, data)
 
 
@@ -76,6 +85,7 @@ def effect_references(row: EffectRow) -> list[bytes]:
 
 
 def decode_effect(row: EffectRow, text_of: Callable[[bytes], str]) -> TaskEffect:
+    assert row.path is not None
     arn, input, token, state_name, deadline, call = orjson.loads(row.data)
     text = text_of(bytes.fromhex(input[0])) if isinstance(input, list) else input
     return TaskEffect(row.id, row.path, parse_resource(arn), text, token, state_name, deadline, call)

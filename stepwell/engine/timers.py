@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import TypeAlias
 
@@ -24,6 +24,7 @@ Fire: TypeAlias = Callable[[int, str, int], Awaitable[None]]
 
 _HELD = 5_000  # timers that one look into the store brings into memory
 _AT_ONCE = 200  # timers that are being taken in at the same time
+_PAUSE = 1.0  # seconds before another try where the store has failed
 
 
 class Timers:
@@ -33,8 +34,9 @@ class Timers:
         self._fire = fire
         self._window = window
         self._heap: list[tuple[int, int, str]] = []
-        self._held: dict[tuple[int, str], int] = {}
+        self._held: dict[int, dict[str, int]] = {}  # by execution; one that is being taken in stays until it was
         self._horizon = 0
+        self._failed = False
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._firing: set[asyncio.Task[None]] = set()
@@ -57,10 +59,24 @@ class Timers:
         if due <= self._horizon:
             self._hold(key, name, due)
 
-    def _hold(self, key: int, name: str, due: int) -> None:
-        if self._held.get((key, name)) == due:
+    def remove(self, key: int, names: Iterable[str], prefixes: Sequence[str]) -> None:
+        """Timers are gone, by a commit: those of these names, and all whose name begins so."""
+        held = self._held.get(key)
+        if held is None:
             return
-        self._held[(key, name)] = due
+        for name in names:
+            held.pop(name, None)
+        for prefix in prefixes:
+            for name in [name for name in held if name.startswith(prefix)]:
+                del held[name]
+        if not held:
+            del self._held[key]
+
+    def _hold(self, key: int, name: str, due: int) -> None:
+        held = self._held.setdefault(key, {})
+        if held.get(name) == due:
+            return
+        held[name] = due
         if not self._heap or due < self._heap[0][0]:
             self._changed.set()
         heappush(self._heap, (due, key, name))
@@ -72,11 +88,15 @@ class Timers:
                 await self._serve()
             except StoreError as error:
                 logger.warning("timers cannot be read, trying again: %s", error)
-                await asyncio.sleep(1)
+                self._failed = True
+            if self._failed:
+                self._failed = False
+                await asyncio.sleep(_PAUSE)
 
     async def _look(self) -> None:
         """Bring the timers of the next window into memory."""
         until = self._clock.now() + self._window
+        self._horizon = max(self._horizon, until)  # what is committed while the store is read comes through `add`
         rows = await self._store.due_timers(until, _HELD)
         self._horizon = until if len(rows) < _HELD else rows[-1].due
         for row in rows:
@@ -90,14 +110,13 @@ class Timers:
             now = self._clock.now()
             while self._heap and self._heap[0][0] <= now:
                 due, key, name = heappop(self._heap)
-                if self._held.get((key, name)) != due:
+                if self._held.get(key, {}).get(name) != due:
                     continue
-                del self._held[(key, name)]
                 await self._slots.acquire()
                 task = asyncio.get_running_loop().create_task(self._fire_one(key, name, due))
                 self._firing.add(task)
                 task.add_done_callback(self._firing.discard)
-            if now >= next_look and not self._firing:
+            if now >= next_look:
                 return
             wake = min(self._heap[0][0], next_look) if self._heap else next_look
             try:
@@ -110,7 +129,10 @@ class Timers:
             await self._fire(key, name, due)
         except StoreError as error:
             logger.warning("a timer could not be taken in and will fire again: %s", error)
+            self._failed = True
         except KeyError:
             pass  # its execution is gone
         finally:
             self._slots.release()
+            if self._held.get(key, {}).get(name) == due:
+                self.remove(key, (name,), ())

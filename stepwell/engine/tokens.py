@@ -19,7 +19,7 @@ def open_token(token: str) -> tuple[int, str]:
     """The execution's key and the frame's path. Raises InvalidToken."""
     try:
         raw = urlsafe_b64decode(token.encode("ascii"))
-        if len(raw) < _HEAD or raw[0] != _FORM:
+        if len(raw) < _HEAD or raw[0] != _FORM or raw[1] > 0x7F:  # keys have 63 bits
             raise InvalidToken(token)
         return int.from_bytes(raw[1:9], "big"), raw[_HEAD:].decode("ascii")
     except (UnicodeError, binascii.Error):

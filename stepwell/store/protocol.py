@@ -347,6 +347,10 @@ class Store(Protocol):
         """Keys of executions that are RUNNING, in order, behind the key `after`."""
         ...
 
+    async def virtual_executions(self, after: int, limit: int) -> Sequence[int]:
+        """Keys of executions with a timer on a virtual clock, in order, behind the key `after`."""
+        ...
+
     # -- definitions, machines
     async def put_definition(self, hash: str, text: str) -> None: ...
 

@@ -135,6 +135,9 @@ class SqliteStore:
     async def running_executions(self, after: int, limit: int) -> Sequence[int]:
         return await self._lister.read(partial(executions.running, after=after, limit=limit))
 
+    async def virtual_executions(self, after: int, limit: int) -> Sequence[int]:
+        return await self._lister.read(partial(waiting.virtual, after=after, limit=limit))
+
     # -- definitions, machines
     async def put_definition(self, hash: str, text: str) -> None:
         await self._writer.write(partial(catalog.put_definition, hash_=hash, text=text))

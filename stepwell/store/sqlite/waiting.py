@@ -16,6 +16,8 @@ _DUE = "SELECT execution, name, due FROM timers WHERE virtual = 0 AND due <= ? O
 
 _NEXT = "SELECT due FROM timers WHERE virtual = 0 AND due > ? ORDER BY due LIMIT 1"
 
+_VIRTUAL = "SELECT DISTINCT execution FROM timers WHERE virtual = 1 AND execution > ? ORDER BY execution LIMIT ?"
+
 _OF_KIND = """
 SELECT execution, id, kind, target, path, data FROM effects
 WHERE kind = ? AND (execution, id) > (?, ?) ORDER BY execution, id LIMIT ?
@@ -36,6 +38,10 @@ def due_timers(connection: sqlite3.Connection, until: int, limit: int) -> Sequen
 def next_timer(connection: sqlite3.Connection, after: int) -> int | None:
     row = connection.execute(_NEXT, (after,)).fetchone()
     return None if row is None else int(row[0])
+
+
+def virtual(connection: sqlite3.Connection, after: int, limit: int) -> Sequence[int]:
+    return [row[0] for row in connection.execute(_VIRTUAL, (after, limit)).fetchall()]
 
 
 def outbox(connection: sqlite3.Connection, kind: str, after: tuple[int, int], limit: int) -> Sequence[OutboxRow]:

@@ -89,6 +89,7 @@ CREATE TABLE timers (
 ) STRICT;
 
 CREATE INDEX timers_due ON timers (due) WHERE virtual = 0;
+CREATE INDEX timers_virtual ON timers (execution) WHERE virtual = 1;
 
 -- The outbox. A row without a path is a message: it outlives all frames.
 CREATE TABLE effects (
