@@ -39,7 +39,11 @@ def run(options: argparse.Namespace) -> ExitCode:
     arn = started["executionArn"]
     from stepwell.commands.follow import follow
 
-    status = follow(endpoint, arn, sys.stderr)
+    try:
+        status = follow(endpoint, arn, sys.stderr)
+    except KeyboardInterrupt:
+        print(f"The execution goes on: stepwell history {arn} --follow", file=sys.stderr)
+        raise
     ended = endpoint.call("DescribeExecution", executionArn=arn)
     if options.json:
         print(json.dumps(ended))

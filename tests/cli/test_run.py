@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -103,3 +106,16 @@ def test_an_input_that_is_no_json_is_wrong_use(folder: Shell) -> None:
     done = folder("run", "waits.asl.json", "--input", "{")
     assert done.returncode == 2
     assert done.stderr.startswith("stepwell: The input is no JSON: ")
+
+
+def test_ctrl_c_ends_quietly(folder: Shell) -> None:
+    words = [sys.executable, "-m", "stepwell", "run", "waits.asl.json", "--input", '{"seconds": 600}']
+    process = subprocess.Popen(
+        words, cwd=folder.folder, env=folder.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    output, rest = process.communicate(timeout=20)
+    assert "entered  Wait" in first
+    assert (process.returncode, output, rest) == (130, "", "")
