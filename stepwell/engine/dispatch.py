@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from stepwell.language.model import Resource
 
@@ -81,7 +81,56 @@ class SubmitFailed:
     cause: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class StartExecution:
+    """The task is to start an execution: the engine does so, once, and asks `Dispatcher.child_outcome` what it means.
+
+    `name` is None where the engine is to choose one; `input` is JSON text. With `awaited` the task waits for the end
+    of the execution, which is aborted with the task.
+    """
+
+    machine_arn: str
+    name: str | None
+    input: str
+    trace_header: str | None
+    awaited: bool
+
+
 Outcome: TypeAlias = Succeeded | Failed | TimedOut | Submitted | SubmitFailed
+"""What a task has come to."""
+
+Refusal: TypeAlias = Literal["missing", "deleting", "unsupported", "exists"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An execution could not be started: its machine is missing, being deleted or of a type that cannot be started so,
+    or another execution has the ARN."""
+
+    why: Refusal
+    machine_arn: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """An execution that a task has started, as it begins (`status` RUNNING, `stop_date` None) or as it has ended.
+
+    Times are milliseconds since 1970; `input` and `output` are the very texts.
+    """
+
+    arn: str
+    machine_arn: str
+    name: str
+    status: str
+    start_date: int
+    input: str
+    stop_date: int | None = None
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    trace_header: str | None = None
+    redrive_count: int = 0
 
 
 class Dispatcher(Protocol):
@@ -91,11 +140,18 @@ class Dispatcher(Protocol):
         """Make ready. Called once, before the first task."""
         ...
 
-    def run(self, task: Task) -> AsyncIterator[Outcome]:
-        """Carry out one task, yielding its outcomes in order.
+    def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]:
+        """Carry out one task, yielding its outcomes in order. A `StartExecution` is the last.
 
         The engine closes the iterator when the task's outcome is no longer wanted (stopped, timed out): what runs for
         it is then ended. An exception that escapes is a defect and fails the task with `States.TaskFailed`.
+        """
+        ...
+
+    def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
+        """What the start, or the end, of the execution that a task has asked for means to the task.
+
+        `resource` is that of the task.
         """
         ...
 

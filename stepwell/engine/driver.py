@@ -20,13 +20,13 @@ from stepwell.engine.clock import Clock
 from stepwell.engine.committer import Committer
 from stepwell.engine.live import Live, Post, restore
 from stepwell.engine.programs import Programs
-from stepwell.engine.records import CONTINUE, turn_record
+from stepwell.engine.records import CONTINUE, messages_of, turn_record
 from stepwell.language.model import Task
 from stepwell.machine.advance import advance, break_down
 from stepwell.machine.execution import Execution, Frame
 from stepwell.machine.stimulus import Continue, Stimulus, TimerFired
 from stepwell.machine.turn import Turn
-from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
+from stepwell.store.protocol import Answer, NewExecution, Store, StoreError, TurnRecord
 
 logger = logging.getLogger("stepwell.engine")
 
@@ -97,12 +97,42 @@ class Driver:
         live.inbox.append(post)
         self._pump(live)
 
-    async def submit(self, key: int, stimulus: Stimulus, due: int | None = None) -> Turn | None:
-        """The committed turn that a stimulus led to; None where it was stale. Raises StoreError, KeyError (there is no
-        such execution), AlreadyStarted."""
+    async def submit(
+        self,
+        key: int,
+        stimulus: Stimulus,
+        due: int | None = None,
+        settles: tuple[int, int] | None = None,
+        at: int | None = None,
+    ) -> Turn | None:
+        """The committed turn that a stimulus led to; None where it was stale. See `Post`. Raises StoreError, KeyError
+        (there is no such execution), AlreadyStarted."""
         reply: asyncio.Future[Turn | None] = asyncio.get_running_loop().create_future()
-        self.post(key, Post(stimulus, reply, due))
+        self.post(key, Post(stimulus, reply, due, settles, at))
         return await reply
+
+    async def identity(self, key: int) -> tuple[NewExecution, int | None]:
+        """What never changes about an execution, and the present time of its virtual clock. Raises KeyError."""
+        live = self._live.get(key)
+        if live is not None and live.identity is not None:
+            return live.identity, live.clock
+        loaded = await self._store.load_execution(key)
+        if loaded is None:
+            raise KeyError(key)
+        return loaded.row.new, loaded.row.change.clock
+
+    async def has_open(self, key: int, path: str, token: str) -> bool:
+        """Whether the task with this token is open."""
+        live = self._live.get(key)
+        if live is None or live.execution is None:
+            live = Live(key)
+            try:
+                await self._load(live)
+            except KeyError:
+                return False
+        assert live.execution is not None
+        frame = live.execution.frames.get(path)
+        return live.execution.status == "RUNNING" and frame is not None and frame.token == token
 
     def wake(self, key: int) -> None:
         """Set an execution going that waits for nothing outside: one on a virtual clock, after a restart."""
@@ -144,6 +174,7 @@ class Driver:
             raise KeyError(live.key)
         live.compiled = await self._programs.get(loaded.row.new.definition_hash)
         live.execution = await restore(self._store, loaded, live.compiled)
+        live.identity = loaded.row.new
         live.version = loaded.row.version
         live.clock = loaded.row.change.clock
         live.timers = dict(loaded.timers)
@@ -166,6 +197,7 @@ class Driver:
         execution, compiled = live.execution, live.compiled
         assert execution is not None
         assert compiled is not None
+        assert live.identity is not None
         stimulus = post.stimulus
         if isinstance(stimulus, TimerFired):
             if live.timers.get(stimulus.name) != post.due or not self._may_fire(live, stimulus.name):
@@ -176,6 +208,8 @@ class Driver:
             if stimulus.name == CONTINUE:
                 live.continuing = False
                 stimulus = Continue()
+        elif live.clock is not None and post.at is not None:
+            live.clock = max(live.clock, post.at)
         now = self._clock.now() if live.clock is None else live.clock
         try:
             turn = advance(compiled.program, execution, stimulus, now, os.urandom(32))
@@ -196,6 +230,9 @@ class Driver:
             now=now,
             continued=isinstance(stimulus, Continue),
             mocked=self._mocked(execution, turn),
+            messages=messages_of(live.identity, turn, first=live.new is not None),
+            settled=() if post.settles is None else (post.settles,),
+            requires=live.requires,
         )
         live.apply(turn, record)
         live.unanswered += 1
@@ -317,4 +354,4 @@ class Driver:
         assert isinstance(state, Task)
         if state.resource.kind == "activity":
             return frame.claimed or self._outside.answers_activity(execution, state.name)
-        return not frame.submitted
+        return not frame.submitted or frame.child != ""

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable
 
 from stepwell.engine.activities import Activities
+from stepwell.engine.children import Children
 from stepwell.engine.clock import Clock, SystemClock
 from stepwell.engine.committer import Committer
 from stepwell.engine.dispatch import Dispatcher
@@ -27,7 +28,8 @@ from stepwell.engine.live import Live, new_execution
 from stepwell.engine.outbox import Outbox
 from stepwell.engine.programs import Programs
 from stepwell.engine.reading import read_history
-from stepwell.engine.records import CONTINUE
+from stepwell.engine.messages import Messages
+from stepwell.engine.records import CONTINUE, MESSAGE
 from stepwell.engine.requests import ActivityTask, Started, StartRequest
 from stepwell.engine.settings import EngineSettings
 from stepwell.engine.timers import Timers
@@ -38,7 +40,7 @@ from stepwell.machine.execution import Execution
 from stepwell.machine.history import Event
 from stepwell.machine.stimulus import Start, Stimulus, Stop, TimerFired
 from stepwell.machine.turn import Turn
-from stepwell.store.protocol import NewExecution, Store, TurnRecord
+from stepwell.store.protocol import Store, TurnRecord
 
 __all__ = ["Engine", "EngineSettings"]
 
@@ -63,7 +65,11 @@ class Engine:
         self._committer = Committer(store)
         self._driver = Driver(store, self._programs, self._committer, self._clock, self, settings.idle_executions)
         self._timers = Timers(store, self._clock, self._fire, settings.timer_window)
-        self._outbox = Outbox(store, dispatcher, self._driver.submit, self._driver.wake, settings.in_flight)
+        self._children = Children(store, self._driver, dispatcher, self.start_execution)
+        self._outbox = Outbox(
+            store, dispatcher, self._driver.submit, self._driver.wake, self._children.start, settings.in_flight
+        )
+        self._messages = Messages(store, self._children.deliver)
         self._activities = Activities(store, self._driver)
         self._watchers: dict[int, set[asyncio.Future[None]]] = {}
         self._last_key = 0
@@ -74,6 +80,7 @@ class Engine:
         await self._dispatcher.start()
         self._timers.start()
         self._outbox.start()
+        self._messages.start()
         after = 0
         while keys := await self.store.virtual_executions(after, _PAGE):
             for key in keys:
@@ -88,9 +95,15 @@ class Engine:
         for watchers in list(self._watchers.values()):
             _wake(watchers)
         await self._timers.stop()
+        await self._messages.stop()
         await self._outbox.stop(grace)
         await self._dispatcher.stop(grace)
         await self._driver.finish()
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """Who carries out tasks; also one that belongs to no execution."""
+        return self._dispatcher
 
     # -- executions
 
@@ -103,22 +116,10 @@ class Engine:
         self._refuse_while_stopping()
         machine = request.machine
         now = self._clock.now()
+        clock = now if request.virtual else request.clock
         compiled = self._programs.cached(machine.definition_hash) or await self._programs.get(machine.definition_hash)
-        new = NewExecution(
-            key=self._draw_key(now),
-            arn=request.arn,
-            machine_arn=machine.arn,
-            machine_id=machine.id,
-            name=request.name,
-            definition_hash=machine.definition_hash,
-            revision_id=machine.revision_id,
-            role_arn=machine.role_arn,
-            start_date=now,
-            input=request.input,
-            trace_header=request.trace_header,
-            test_case=request.test_case,
-        )
-        live = Live(new.key, new_execution(new), compiled, new=new, clock=now if request.virtual else None)
+        new = request.row(self._draw_key(now), now if clock is None else clock)
+        live = Live(new.key, new_execution(new), compiled, new=new, clock=clock)
         self._driver.add(live)
         try:
             await self._driver.submit(new.key, Start())
@@ -130,6 +131,8 @@ class Engine:
         row = await self.store.find_execution(request.arn)
         if row is None:
             raise ExecutionDoesNotExist(request.arn)
+        if request.awaited_by is not None and row.new.parent_token != request.parent_token:
+            raise ExecutionAlreadyExists(row)
         if row.change.status == "RUNNING" and row.new.input == request.input:
             return Started(row.new.arn, row.new.start_date)
         raise ExecutionAlreadyExists(row)
@@ -229,6 +232,9 @@ class Engine:
                 self._outbox.add(execution, effect, live.clock is not None)
             else:
                 self._activities.offer(effect.resource.arn)
+        for row in record.effects:
+            if row.kind == MESSAGE:
+                self._messages.add(key, row)
         watchers = self._watchers.get(key)
         if watchers and turn.events:
             _wake(watchers)

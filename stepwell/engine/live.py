@@ -25,25 +25,32 @@ from stepwell.store.protocol import LoadedExecution, NewExecution, Store, TurnRe
 @dataclass(slots=True)
 class Post:
     """A stimulus on its way to an execution. `reply` gets the committed turn, None where the stimulus was stale, or the
-    error of the commit. `due` is set for a timer: it counts only while the timer still stands at that time."""
+    error of the commit. `due` is set for a timer: it counts only while the timer still stands at that time. `settles` is
+    the message (sender's key, effect id) that the stimulus came with, and `at` the time of a sender on a virtual clock.
+    """
 
     stimulus: Stimulus
     reply: asyncio.Future[Turn | None] | None = None
     due: int | None = None
+    settles: tuple[int, int] | None = None
+    at: int | None = None
 
 
 @dataclass(slots=True)
 class Live:
-    """`execution` is None until it is loaded. `unanswered` counts the turns that are being committed; `clock` is the
-    present time of a virtual clock, and moves when a timer fires. `after_commit` holds what was stale by turns that are
-    still being committed; `continuing` says that a Continue is on its way."""
+    """`execution`, `identity` and `compiled` are None until it is loaded. `unanswered` counts the turns that are being
+    committed; `clock` is the present time of a virtual clock, and moves when a timer fires. `after_commit` holds what
+    was stale by turns that are still being committed; `continuing` says that a Continue is on its way. `requires` is the
+    turn of another execution that the first turn stands and falls with."""
 
     key: int
     execution: Execution | None = None
+    identity: NewExecution | None = field(init=False)
     compiled: Compiled | None = None
     version: int = 0
     clock: int | None = None
     new: NewExecution | None = None  # until its first turn is computed
+    requires: tuple[int, int] | None = None  # likewise
     timers: dict[str, int] = field(default_factory=dict)
     inbox: deque[Post] = field(default_factory=deque)
     pumping: bool = False
@@ -51,6 +58,9 @@ class Live:
     after_commit: list[Post] = field(default_factory=list)
     continuing: bool = False
     discarded: bool = False
+
+    def __post_init__(self) -> None:
+        self.identity = self.new
 
     def apply(self, turn: Turn, record: TurnRecord) -> None:
         """Stand where the turn leads to."""
@@ -64,7 +74,7 @@ class Live:
                 del self.timers[name]
         self.timers.update(record.timers)
         self.version = record.version
-        self.new = None
+        self.new = self.requires = None
 
 
 def apply_turn(execution: Execution, turn: Turn) -> None:

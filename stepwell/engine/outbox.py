@@ -4,21 +4,22 @@ Rules that must stay true here:
 - The store's outbox is the truth; memory holds the tasks that are under way, within a fixed bound. More wait on disk.
 - An outcome that cannot be committed is kept and tried again: the work was done, and is not thrown away.
 - A task whose row is gone (stopped, timed out, its branch failed) is cancelled.
-- No task is dispatched twice by one process: a row that was read is looked at again where its execution has moved on.
+- No task is dispatched twice by one process: what is read from disk is looked at again where its execution has moved on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
 from stepwell.engine.dispatch import (
     Dispatcher,
     Failed,
     Outcome,
+    StartExecution,
     SubmitFailed,
     Submitted,
     Succeeded,
@@ -43,6 +44,10 @@ class Submit(Protocol):
     async def __call__(self, key: int, stimulus: Stimulus) -> Turn | None: ...
 
 
+T = TypeVar("T")
+StartChild: TypeAlias = Callable[[int, Task, StartExecution], Awaitable[Outcome | None]]
+
+
 @dataclass(slots=True)
 class _Under:
     """A task that is under way. `closing` once its last outcome is being committed: nothing is left to cancel."""
@@ -53,15 +58,23 @@ class _Under:
 
 
 class Outbox:
-    """`rested` is called once no task of an execution on a virtual clock is under way any more."""
+    """`rested` is called once no task of an execution on a virtual clock is under way any more. `start_child` carries
+    out a `StartExecution`."""
 
     def __init__(
-        self, store: Store, dispatcher: Dispatcher, submit: Submit, rested: Callable[[int], None], bound: int
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        submit: Submit,
+        rested: Callable[[int], None],
+        start_child: StartChild,
+        bound: int,
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._submit = submit
         self._rested = rested
+        self._start_child = start_child
         self._bound = bound
         self._under_way: dict[int, dict[int, _Under]] = {}
         self._count = 0
@@ -181,10 +194,10 @@ class Outbox:
 
     async def _carry_out(self, key: int, effect: TaskEffect, task: Task, under: _Under) -> None:
         """Run a task, and commit its outcomes."""
-        outcomes: AsyncIterator[Outcome] | None = None
+        outcomes: AsyncIterator[Outcome | StartExecution] | None = None
         try:
             outcomes = self._dispatcher.run(task)
-            if await self._take_outcomes(key, effect, outcomes, under):
+            if await self._take_outcomes(key, effect, task, outcomes, under):
                 return
             logger.error("the dispatcher has told no outcome of the task %s", task.resource.arn)
         except Exception:
@@ -197,11 +210,21 @@ class Outbox:
         await self._tell(key, stimuli.TaskFailed(effect.path, effect.token, "States.TaskFailed", cause))
 
     async def _take_outcomes(
-        self, key: int, effect: TaskEffect, outcomes: AsyncIterator[Outcome], under: _Under
+        self,
+        key: int,
+        effect: TaskEffect,
+        task: Task,
+        outcomes: AsyncIterator[Outcome | StartExecution],
+        under: _Under,
     ) -> bool:
         """Commit a task's outcomes one after the other. False where they stop and nobody else can tell the end."""
         handed_on = False
         async for outcome in outcomes:
+            if isinstance(outcome, StartExecution):
+                meant = await self._start(key, task, outcome)
+                if meant is None:
+                    return True
+                outcome = meant
             submitted = isinstance(outcome, Submitted)
             handed_on = submitted and effect.resource.pattern == "waitForTaskToken"
             under.closing = handed_on or not submitted
@@ -211,18 +234,27 @@ class Outbox:
             under.closing = False
         return handed_on
 
+    async def _start(self, key: int, task: Task, asked: StartExecution) -> Outcome | None:
+        """What the start of an execution means to the task; None where the execution itself will tell."""
+        return await _patiently(lambda: self._start_child(key, task, asked))
+
     async def _tell(self, key: int, stimulus: Stimulus) -> Turn | None:
         """Commit an outcome, however long the store needs."""
-        pause = 0.05
-        while True:
-            try:
-                return await self._submit(key, stimulus)
-            except KeyError:
-                return None
-            except StoreError as error:
-                logger.warning("an outcome cannot be committed, trying again in %.1f s: %s", pause, error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _PATIENCE)
+        return await _patiently(lambda: self._submit(key, stimulus))
+
+
+async def _patiently(work: Callable[[], Awaitable[T | None]]) -> T | None:
+    """Do it, however long the store needs. None where the execution is gone."""
+    pause = 0.05
+    while True:
+        try:
+            return await work()
+        except KeyError:
+            return None
+        except StoreError as error:
+            logger.warning("the store has refused, trying again in %.1f s: %s", pause, error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _PATIENCE)
 
 
 async def _close(outcomes: object) -> None:

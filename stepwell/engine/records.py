@@ -6,7 +6,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import orjson
 
@@ -17,6 +17,11 @@ from stepwell.machine.turn import TaskEffect, Turn
 from stepwell.store.protocol import EffectRow, EventRecord, ExecutionChange, NewExecution, TurnRecord
 
 CONTINUE = "|continue"  # the timer that stands for what a spent budget has left
+
+MESSAGE = "message"  # the kind of the outbox's rows that are messages; their targets are what they say:
+STARTED = "started"  # a child to its parent: it exists
+ENDED = "ended"  # a child to its parent: it has ended
+ABORT = "abort"  # a parent to its child (its ARN is the data): nobody waits for it any more
 
 
 def turn_record(
@@ -29,9 +34,13 @@ def turn_record(
     now: int,
     continued: bool,
     mocked: frozenset[int] = frozenset(),
+    messages: Sequence[EffectRow] = (),
+    settled: Sequence[tuple[int, int]] = (),
+    requires: tuple[int, int] | None = None,
 ) -> TurnRecord:
     """The record that commits a turn. `continued` says that the turn was the Continue of an earlier one; `mocked` holds
-    the ids of effects that need no worker though they are an activity's."""
+    the ids of effects that need no worker though they are an activity's. `messages` are rows for the outbox; for
+    `settled` and `requires` see `TurnRecord`."""
     sink = PayloadSink()
     events = None
     if turn.events:
@@ -65,9 +74,23 @@ def turn_record(
         virtual_timers=clock is not None,
         effects_removed=turn.effects_removed,
         effects_removed_below=turn.effects_removed_below,
-        effects=[_effect_row(effect, sink, effect.id in mocked) for effect in turn.effects],
+        effects=[*(_effect_row(effect, sink, effect.id in mocked) for effect in turn.effects), *messages],
         payloads=sink.texts,
+        settled=settled,
+        requires=requires,
     )
+
+
+def messages_of(identity: NewExecution, turn: Turn, *, first: bool) -> list[EffectRow]:
+    """What a turn has to tell other executions: its parent that it begins and ends, its children that they are no
+    longer wanted. The ids are those of events that no task has."""
+    rows = [EffectRow(abort.id, MESSAGE, ABORT, None, abort.child.encode()) for abort in turn.aborts]
+    if identity.awaited_by is not None and first:
+        rows.append(EffectRow(1, MESSAGE, STARTED, None, b""))
+    if turn.status != "RUNNING" and (identity.awaited_by is not None or identity.map_run_arn is not None):
+        data = orjson.dumps((turn.status, identity.item_count))
+        rows.append(EffectRow(turn.last_event_id, MESSAGE, ENDED, None, data))
+    return rows
 
 
 def _effect_row(effect: TaskEffect, sink: PayloadSink, mocked: bool) -> EffectRow:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepwell.store.protocol import MachineRow
+from stepwell.store.protocol import MachineRow, NewExecution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRequest:
     """One execution to start. `arn` is the execution's own; `definition_hash`, `role_arn` and `revision_id` default to
-    those of the machine's newest revision."""
+    those of the machine's newest revision. `virtual` asks for a virtual clock that begins now, `clock` for one that
+    begins then. For the parent see `NewExecution`."""
 
     machine: MachineRow
     arn: str
@@ -24,6 +25,31 @@ class StartRequest:
     trace_header: str | None = None
     test_case: str | None = None
     virtual: bool = False
+    clock: int | None = None
+    parent_key: int | None = None
+    parent_token: str | None = None
+    awaited_by: str | None = None
+
+    def row(self, key: int, start_date: int) -> NewExecution:
+        """What the store keeps of the execution, for good. `key` is the store's own name for it."""
+        machine = self.machine
+        return NewExecution(
+            key=key,
+            arn=self.arn,
+            machine_arn=machine.arn,
+            machine_id=machine.id,
+            name=self.name,
+            definition_hash=machine.definition_hash,
+            revision_id=machine.revision_id,
+            role_arn=machine.role_arn,
+            start_date=start_date,
+            input=self.input,
+            trace_header=self.trace_header,
+            test_case=self.test_case,
+            parent_key=self.parent_key,
+            parent_token=self.parent_token,
+            awaited_by=self.awaited_by,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from typing import Any, cast
 
 from stepwell.language.errors import QueryError
 from stepwell.language.model import Choice, Fail, Map, Parallel, Pass, Program, State, Succeed, Task, Wait
+from stepwell.language.scope import Patience
 from stepwell.language.values import Json
 from stepwell.machine.entropy import Entropy
 from stepwell.machine.execution import Execution, Frame
-from stepwell.machine.failure import Failure, StateFailed, of_query
+from stepwell.machine.failure import Failure, StateFailed
 from stepwell.machine.run import HistoryFull, Run
 from stepwell.machine.states import choice, fail, map, parallel, pass_, succeed, task, wait
 from stepwell.machine.stimulus import (
@@ -34,7 +35,7 @@ from stepwell.machine.stimulus import (
     TaskTimedOut,
     TimerFired,
 )
-from stepwell.machine.transition import HISTORY_FULL, fail_state
+from stepwell.machine.transition import HISTORY_FULL, evaluation_failed, fail_state
 from stepwell.machine.turn import Turn
 
 _PERFORM = cast(
@@ -53,14 +54,22 @@ _PERFORM = cast(
 _ENTERED = {type: f"{type.__name__}StateEntered" for type in _PERFORM}
 
 
-def advance(program: Program, execution: Execution, stimulus: Stimulus, now: int, entropy: bytes) -> Turn | None:
+def advance(
+    program: Program,
+    execution: Execution,
+    stimulus: Stimulus,
+    now: int,
+    entropy: bytes,
+    patience: Patience | None = None,
+) -> Turn | None:
     """The turn that a stimulus leads to; None where it is stale.
 
     `now` is in milliseconds since 1970 by the execution's clock; `entropy` is 32 random bytes.
+    Raises Overrun where the `patience` is that of a caller in a hurry and does not suffice: the execution is as it was.
     """
     if execution.status != "RUNNING":
         return None
-    run = Run(program, execution, now, Entropy(entropy))
+    run = Run(program, execution, now, Entropy(entropy), patience)
     try:
         if not _take(run, stimulus):
             return None
@@ -104,23 +113,24 @@ def _enter(run: Run, frame: Frame) -> None:
     frame.retries = ()
     frame.retry_count = 0
     details: dict[str, Json] = {"name": state.name, "input": frame.input.text}
+    run.entered_from = frame.last_id
     frame.entered_id = run.event(frame, _ENTERED[type(state)], details)
     _attempt(run, frame, _PERFORM[type(state)])
+    run.entered_from = None
 
 
 def _attempt(run: Run, frame: Frame, act: Callable[..., None], *arguments: object) -> None:
     """Let a state act; what it cannot evaluate fails it."""
     state = frame.program.states[frame.state]
-    entered_id = frame.entered_id
     try:
         act(run, frame, state, *arguments)
     except QueryError as error:
-        fail_state(run, frame, state, of_query(error, state.name, entered_id))
+        fail_state(run, frame, state, evaluation_failed(run, frame, state, error))
     except StateFailed as error:
         fail_state(run, frame, state, error.failure)
     except RecursionError:
         cause = "The data is nested too deeply."
-        fail_state(run, frame, state, of_query(QueryError(cause), state.name, entered_id))
+        fail_state(run, frame, state, evaluation_failed(run, frame, state, QueryError(cause)))
 
 
 def _join(run: Run, frame: Frame, state: State, child: Frame) -> None:
@@ -235,7 +245,9 @@ def _task(
         case TaskSubmitFailed():
             _attempt(run, frame, task.failed, stimulus.error, stimulus.cause, "SubmitFailed")
         case TaskSubmitted():
-            _attempt(run, frame, task.submitted, stimulus.output)
+            if frame.submitted:
+                return False
+            _attempt(run, frame, task.submitted, stimulus.output, stimulus.child)
         case ActivityClaimed():
             if frame.claimed:
                 return False

@@ -14,10 +14,10 @@ from typing import cast
 import orjson
 
 from stepwell.language.model import Map, Parallel, Program
-from stepwell.language.values import dumps
 from stepwell.machine.datum import Datum
 from stepwell.machine.execution import Doing, Frame, parent_path
 from stepwell.machine.history import PayloadSink
+from stepwell.machine.variables import NO_VARIABLES, Variables
 
 _FORM = 1
 
@@ -47,8 +47,9 @@ def encode_frame(frame: Frame, sink: PayloadSink) -> bytes:
             None if frame.item is None else keep(frame.item.text),
             None if frame.output is None else keep(frame.output.text),
             frame.index,
-            keep(dumps(dict(frame.variables))) if frame.variables else None,
+            {name: keep(datum.text) for name, datum in frame.variables.data.items()} or None,
             frame.submitted,
+            frame.child,
         )
     )
 
@@ -56,7 +57,8 @@ def encode_frame(frame: Frame, sink: PayloadSink) -> bytes:
 def frame_references(record: bytes) -> list[bytes]:
     """The hashes of the large texts that a frame's record refers to."""
     row = orjson.loads(record)
-    return [bytes.fromhex(row[i][0]) for i in (3, 17, 18, 20) if isinstance(row[i], list)]
+    texts = [row[i] for i in (3, 17, 18)] + list((row[20] or {}).values())
+    return [bytes.fromhex(text[0]) for text in texts if isinstance(text, list)]
 
 
 def decode_frames(program: Program, records: Mapping[str, bytes], text_of: Callable[[bytes], str]) -> dict[str, Frame]:
@@ -89,7 +91,6 @@ def _decode(path: str, program: Program, record: bytes, text_of: Callable[[bytes
     def datum(value: object) -> Datum | None:
         return None if value is None else Datum.of_text(text(value))
 
-    variables = datum(row[20])
     return Frame(
         path=path,
         program=program,
@@ -106,6 +107,7 @@ def _decode(path: str, program: Program, record: bytes, text_of: Callable[[bytes
         heartbeat_ms=row[11],
         claimed=row[12],
         submitted=row[21],
+        child=row[22],
         total=row[13],
         started=row[14],
         ended=row[15],
@@ -113,8 +115,12 @@ def _decode(path: str, program: Program, record: bytes, text_of: Callable[[bytes
         item=datum(row[17]),
         output=datum(row[18]),
         index=row[19],
-        variables=cast("dict[str, object]", variables.value) if variables else {},  # type: ignore[arg-type]
+        variables=_variables(row[20], text),
     )
+
+
+def _variables(kept: Mapping[str, object] | None, text: Callable[[object], str]) -> Variables:
+    return Variables({name: Datum.of_text(text(value)) for name, value in kept.items()}) if kept else NO_VARIABLES
 
 
 def encode_calls(calls: Mapping[str, int]) -> bytes:

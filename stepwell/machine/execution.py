@@ -10,13 +10,12 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from stepwell.language.model import Program
-from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
+from stepwell.machine.variables import NO_VARIABLES, Variables
 
 Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
@@ -34,8 +33,9 @@ class Frame:
 
     `last_id` is the event that the branch's next event hangs from. `retries` counts the retries of each retrier of the
     state, `retry_count` all of them. `token` and `scheduled_id` belong to the open task; `claimed` says that it
-    has started, `submitted` that only its token can end it any more. `total`, `started`, `ended`
-    count the children of a Map or Parallel; `limit` is how many may run at once. `index` is this frame's place among
+    has started, `submitted` that only its token can end it any more; `child` is the ARN of the execution or map run
+    that it waits for. `total`, `started`, `ended` count the children of a Map or Parallel; `limit` is how many may run
+    at once. `index` is this frame's place among
     its siblings and `item` the value of its Map item.
     """
 
@@ -54,6 +54,7 @@ class Frame:
     heartbeat_ms: int = 0
     claimed: bool = False
     submitted: bool = False
+    child: str = ""
     total: int = 0
     started: int = 0
     ended: int = 0
@@ -61,7 +62,7 @@ class Frame:
     index: int = 0
     item: Datum | None = None
     output: Datum | None = None
-    variables: Mapping[str, Json] = field(default_factory=dict)
+    variables: Variables = NO_VARIABLES
 
     def clone(self) -> Frame:
         new = object.__new__(Frame)

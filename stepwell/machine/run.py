@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from stepwell.language.model import Program, State, Task
-from stepwell.language.scope import Scope
+from stepwell.language.scope import Patience, Scope
 from stepwell.language.timestamp import format_timestamp
 from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
@@ -20,10 +20,11 @@ from stepwell.machine.entropy import Entropy
 from stepwell.machine.execution import Execution, Frame, Status, parent_path
 from stepwell.machine.failure import Failure
 from stepwell.machine.history import Event
-from stepwell.machine.turn import TaskEffect, Turn
+from stepwell.machine.turn import Abort, TaskEffect, Turn
 
 MAX_TRANSITIONS = 1_000  # a turn
 MAX_EVENT_BYTES = 1 << 20  # a turn
+MAX_EXPRESSIONS = 50  # a turn
 MAX_EVENTS = 25_000  # a standard execution (AWS's quota); the last one tells that the limit is reached
 MAX_BYTES = 262_144  # an input, an output, a result (AWS's quota), in UTF-8
 
@@ -41,14 +42,18 @@ class Run:
     """`queue` holds the frames that are about to enter a state, in the order in which they take turns; `joins` the
     frames that have come to their end and that their parents have not looked at yet."""
 
-    def __init__(self, program: Program, execution: Execution, now: int, entropy: Entropy) -> None:
+    def __init__(
+        self, program: Program, execution: Execution, now: int, entropy: Entropy, patience: Patience | None = None
+    ) -> None:
         self.program = program
         self.execution = execution
         self.now = now
         self.entropy = entropy
+        self.patience = patience or Patience()
         self.queue: deque[Frame] = deque()
         self.joins: deque[Frame] = deque()
         self.transitions = 0
+        self.entered_from: int | None = None  # what the entry of the state hangs from that is being entered
         self._event_bytes = 0
         self._events: list[Event] = []
         self._last_event_id = execution.last_event_id
@@ -60,6 +65,7 @@ class Run:
         self._effects: dict[int, TaskEffect] = {}
         self._effects_removed: list[int] = []
         self._effects_removed_below: list[str] = []
+        self._aborts: list[Abort] = []
         self._calls = execution.calls
         self._status: Status = execution.status
         self._output: Datum | None = None
@@ -87,7 +93,11 @@ class Run:
     @property
     def spent(self) -> bool:
         """Whether the turn's budget is used up."""
-        return self.transitions >= MAX_TRANSITIONS or self._event_bytes >= MAX_EVENT_BYTES
+        return (
+            self.transitions >= MAX_TRANSITIONS
+            or self._event_bytes >= MAX_EVENT_BYTES
+            or self.patience.asked >= MAX_EXPRESSIONS
+        )
 
     # -- frames
 
@@ -121,7 +131,9 @@ class Run:
         self.queue.append(frame)
 
     def remove_below(self, prefix: str) -> None:
-        """Remove the frames whose path begins with `prefix`, with their timers and effects."""
+        """Remove the frames whose path begins with `prefix`, with their timers and effects, and abort what they wait
+        for."""
+        self._abort_children(prefix)
         for path in [path for path in self._frames if path.startswith(prefix)]:
             del self._frames[path]
         for name in [name for name in self._timers if name.startswith(prefix)]:
@@ -155,6 +167,20 @@ class Run:
         if self._effects.pop(effect_id, None) is None:
             self._effects_removed.append(effect_id)
 
+    def abort_child(self, frame: Frame) -> None:
+        """What the frame's task waits for is no longer wanted."""
+        if frame.child:
+            self._aborts.append(Abort(frame.scheduled_id, frame.child))
+            frame.child = ""
+
+    def _abort_children(self, prefix: str) -> None:
+        paths = {path for path, frame in self.execution.frames.items() if frame.child and path.startswith(prefix)}
+        paths.update(path for path, frame in self._frames.items() if frame.child and path.startswith(prefix))
+        for path in sorted(paths):
+            frame = self.frame(path)
+            if frame is not None:
+                self.abort_child(frame)
+
     def count_call(self, state_name: str) -> int:
         """Which call of this state it is, from 0; counted only where a test case of the mocks is on."""
         if self.execution.test_case is None:
@@ -165,9 +191,18 @@ class Run:
 
     # -- what expressions see
 
-    def scope(self, frame: Frame, state: State, item: tuple[int, Json] | None = None) -> Scope:
-        """The scope of a state with its raw input as `$`. `item` is the Map item that ItemSelector works on."""
-        return Scope(frame.input.value, lambda: self._context(frame, state, item), self.entropy, frame.variables)
+    def scope(self, frame: Frame, state: State, item: tuple[int, Json] | None = None, *, result_size: int = 0) -> Scope:
+        """The scope of a state with its raw input as `$`. `item` is the Map item that ItemSelector works on;
+        `result_size` is how many characters the state's result has as JSON text."""
+        return Scope(
+            frame.input.value,
+            lambda: self._context(frame, state, item),
+            self.entropy,
+            frame.variables.values,
+            now=self.now,
+            patience=self.patience,
+            size=len(frame.input.text) + frame.variables.size + result_size,
+        )
 
     def _context(self, frame: Frame, state: State, item: tuple[int, Json] | None) -> Json:
         """The context object (AWS documentation, "Accessing execution data from the Context object")."""
@@ -212,6 +247,7 @@ class Run:
 
     def end(self, status: Status, *, output: Datum | None = None, failure: Failure | None = None) -> None:
         """The execution has ended: nothing of it waits any more. Frames stay where a redrive may need them."""
+        self._abort_children("")
         self._status = status
         self._output = output
         self._failure = failure
@@ -242,6 +278,7 @@ class Run:
             effects_removed=self._effects_removed,
             effects_removed_below=self._effects_removed_below,
             calls=self._calls,
+            aborts=self._aborts,
             output=self._output,
             error=failure.error if failure else None,
             cause=failure.cause if failure else None,

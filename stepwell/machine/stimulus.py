@@ -52,11 +52,16 @@ class TaskTimedOut:
 
 @dataclass(frozen=True, slots=True)
 class TaskSubmitted:
-    """The call of a `.waitForTaskToken` or `.sync` task was taken; its end comes later."""
+    """The call of a `.waitForTaskToken` or `.sync` task was taken; its end comes later.
+
+    `child` is the ARN of the execution that was started for it, where the task waits for that one: it tells the end,
+    and is aborted with the task.
+    """
 
     path: str
     token: str
     output: str
+    child: str = ""
 
 
 @dataclass(frozen=True, slots=True)

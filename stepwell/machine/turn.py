@@ -30,6 +30,15 @@ class TaskEffect:
     call: int
 
 
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """An execution or map run that this one has started is no longer wanted. `id` is that of the event that scheduled
+    the task which waited for it."""
+
+    id: int
+    child: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """`timers` maps names (`path|kind`) to due times. Removals come before additions. `more` says that the budget was
@@ -47,6 +56,7 @@ class Turn:
     effects_removed: Sequence[int]
     effects_removed_below: Sequence[str]
     calls: Mapping[str, int]
+    aborts: Sequence[Abort] = ()
     output: Datum | None = None
     error: str | None = None
     cause: str | None = None

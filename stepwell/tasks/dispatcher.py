@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
-from stepwell.engine.dispatch import Failed, Outcome, Task
+from stepwell.engine.dispatch import Child, Failed, Outcome, Refused, StartExecution, Task
+from stepwell.language.model import Resource
 from stepwell.tasks.lambda_function import LambdaFunction
 from stepwell.tasks.lambda_invoke import LambdaInvoke
 from stepwell.tasks.lambda_service import LambdaService
+from stepwell.tasks.nested_execution import NestedExecution
 
 
 class Integration(Protocol):
     """Carries out the tasks of one kind of resource; see `Dispatcher.run`."""
 
-    def run(self, task: Task) -> AsyncIterator[Outcome]: ...
+    def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]: ...
 
 
 class TaskDispatcher:
@@ -34,7 +36,12 @@ class TaskDispatcher:
         self._functions = functions
         self._function = LambdaFunction(functions)
         invoke = LambdaInvoke(functions)
+        self._nested = nested = NestedExecution()
         self._services: dict[str, Integration] = {
+            "states:startExecution": nested,
+            "states:startExecution.sync": nested,
+            "states:startExecution.sync:2": nested,
+            "states:startExecution.waitForTaskToken": nested,
             "lambda:invoke": invoke,
             "lambda:invoke.waitForTaskToken": invoke,
             **(services or {}),
@@ -43,12 +50,15 @@ class TaskDispatcher:
     async def start(self) -> None:
         """Nothing to make ready: a function's processes are started by its first call."""
 
-    def run(self, task: Task) -> AsyncIterator[Outcome]:
+    def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]:
         resource = task.resource
         if resource.kind == "function":
             return self._function.run(task)
         integration = self._services.get(f"{resource.service}:{resource.event_resource}")
         return _unsupported(task) if integration is None else integration.run(task)
+
+    def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
+        return self._nested.child_outcome(resource, child)
 
     def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:  # noqa: ARG002
         """Activities are for workers."""

@@ -16,7 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from stepwell.engine.dispatch import Dispatcher, Failed, Outcome, Submitted, Succeeded, Task, TimedOut
+from stepwell.engine.dispatch import (
+    Child,
+    Dispatcher,
+    Failed,
+    Outcome,
+    Refused,
+    StartExecution,
+    Submitted,
+    Succeeded,
+    Task,
+    TimedOut,
+)
+from stepwell.language.model import Resource
 from stepwell.language.values import Json, dumps, loads
 
 _CALLS = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
@@ -118,12 +130,15 @@ class MockDispatcher:
     async def start(self) -> None:
         await self._inner.start()
 
-    def run(self, task: Task) -> AsyncIterator[Outcome]:
+    def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]:
         mocked = self.mock(task)
         return self._inner.run(task) if mocked is None else self._answer(task, mocked)
 
     async def stop(self, grace: float) -> None:
         await self._inner.stop(grace)
+
+    def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
+        return self._inner.child_outcome(resource, child)
 
     def mock(self, task: Task) -> MockedResponses | None:
         """The mock of a task's state in its test case, None where it has none."""

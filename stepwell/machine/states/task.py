@@ -127,10 +127,11 @@ def beat(run: Run, frame: Frame) -> None:
         run.set_timer(frame, "heartbeat", run.now + frame.heartbeat_ms)
 
 
-def submitted(run: Run, frame: Frame, state: Task, output: str) -> None:
-    """The call was taken; who holds the token tells the end."""
+def submitted(run: Run, frame: Frame, state: Task, output: str, child: str) -> None:
+    """The call was taken; who holds the token tells the end, or the `child` that was started."""
     run.event(frame, "TaskSubmitted", {**_about(state), "output": output})
-    if state.resource.pattern == "waitForTaskToken":
+    frame.child = child
+    if child or state.resource.pattern == "waitForTaskToken":
         frame.submitted = True
         run.remove_effect(frame.scheduled_id)
 
@@ -146,10 +147,9 @@ def succeeded(run: Run, frame: Frame, state: Task, output: str) -> None:
     result = Datum.of_text(output)
     value = result.value
     run.event(frame, f"{_FAMILY[state.resource.kind]}Succeeded", {**_about(state), "output": output})
-    scope = run.scope(frame, state)
+    scope = run.scope(frame, state, result_size=len(output))
     inner = scope.on(state.flow.enter(scope))
-    out = state.flow.output(scope.input, value, inner)
-    exit_state(run, frame, state, result if out is value else frame.input.with_value(out), state.next)
+    exit_state(run, frame, state, state.flow.leave(scope.input, value, inner), state.next, result)
 
 
 def failed(run: Run, frame: Frame, state: Task, error: str | None, cause: str | None, kind: str = "Failed") -> None:
@@ -175,11 +175,13 @@ def _settle(run: Run, frame: Frame, state: Task) -> None:
     """Close an attempt that was answered. One that nobody has claimed (a mock answers it) starts now."""
     if not frame.claimed:
         claimed(run, frame, state, None)
+    frame.child = ""
     _close(run, frame, state)
 
 
 def _close(run: Run, frame: Frame, state: Task) -> None:
     """The attempt is over: its token is spent, nothing waits for it any more."""
+    run.abort_child(frame)
     frame.token = ""
     frame.doing = "ready"
     run.remove_effect(frame.scheduled_id)

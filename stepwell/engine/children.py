@@ -1,0 +1,176 @@
+"""Executions that tasks of other executions have started: begun once, told of, aborted with their parent.
+
+Rules that must stay true here:
+- A waiting parent is rows: nobody in memory waits for a child. The child's own turns tell its parent that it begins and
+  that it ends, by messages that are settled in the very commit that takes them in.
+- A start that is carried out again after a crash finds its own child, known by the token of the task.
+- A child whose parent no longer waits for it is aborted: by the parent's message where the parent knew it, else by the
+  answer to its own first message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID, uuid5
+
+from stepwell.engine.dispatch import (
+    Child,
+    Dispatcher,
+    Failed,
+    Outcome,
+    Refused,
+    StartExecution,
+    SubmitFailed,
+    Submitted,
+    Succeeded,
+    Task,
+    TimedOut,
+)
+from stepwell.engine.driver import Driver
+from stepwell.engine.errors import ExecutionAlreadyExists
+from stepwell.engine.records import ABORT, STARTED
+from stepwell.engine.requests import Started, StartRequest
+from stepwell.engine.tokens import open_token
+from stepwell.language.resource import parse_resource
+from stepwell.machine import stimulus as stimuli
+from stepwell.machine.stimulus import Stimulus, Stop
+from stepwell.store.protocol import EffectRow, ExecutionRow, Store
+
+_NAMES = UUID("9c1b6b1e-5d0c-4d6a-9d0f-2f4f7c0e8a51")  # the space of the names that are derived from tokens
+
+Start = Callable[[StartRequest], Awaitable[Started]]
+
+
+class Children:
+    def __init__(self, store: Store, driver: Driver, dispatcher: Dispatcher, start: Start) -> None:
+        self._store = store
+        self._driver = driver
+        self._dispatcher = dispatcher
+        self._start = start
+
+    # -- the start
+
+    async def start(self, key: int, task: Task, asked: StartExecution) -> Outcome | None:
+        """Start the execution that a task of the execution `key` asks for.
+
+        None where the child itself will tell the task. Raises KeyError (the parent is gone), StoreError, Stopping.
+        """
+        child = await self._child(key, task, asked)
+        if asked.awaited and isinstance(child, Child):
+            return None
+        return self._dispatcher.child_outcome(task.resource, child)
+
+    async def _child(self, key: int, task: Task, asked: StartExecution) -> Child | Refused:
+        name = asked.name or str(uuid5(_NAMES, task.token))
+        arn = f"{asked.machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
+        machine = await self._store.find_machine(asked.machine_arn)
+        if machine is None:
+            return Refused("missing", asked.machine_arn, arn)
+        if machine.status != "ACTIVE":
+            return Refused("deleting", asked.machine_arn, arn)
+        if machine.type != "STANDARD":
+            return Refused("unsupported", asked.machine_arn, arn)
+        _, clock = await self._driver.identity(key)
+        request = StartRequest(
+            machine=machine,
+            arn=arn,
+            name=name,
+            input=asked.input,
+            trace_header=asked.trace_header,
+            clock=clock,
+            parent_key=key,
+            parent_token=task.token,
+            awaited_by=task.resource.arn if asked.awaited else None,
+        )
+        try:
+            started = await self._start(request)
+        except ExecutionAlreadyExists as taken:
+            if taken.existing.new.parent_token != task.token:
+                return Refused("exists", asked.machine_arn, arn)
+            started = Started(arn, taken.existing.new.start_date)
+        return Child(
+            arn=arn,
+            machine_arn=machine.arn,
+            name=name,
+            status="RUNNING",
+            start_date=started.start_date,
+            input=asked.input,
+            trace_header=asked.trace_header,
+        )
+
+    # -- messages
+
+    async def deliver(self, key: int, row: EffectRow) -> None:
+        """Take in a message of the execution `key`, and settle it. Raises StoreError."""
+        if row.target == ABORT:
+            await self._abort(row.data.decode(), (key, row.id))
+            return
+        loaded = await self._store.load_execution(key)
+        if loaded is None:
+            await self._store.settle([(key, row.id)])
+        else:
+            await self._tell_parent(loaded.row, (key, row.id), begins=row.target == STARTED)
+
+    async def _abort(self, arn: str, message: tuple[int, int]) -> None:
+        key = await self._store.execution_key(arn)
+        if key is None or await self._driver.submit(key, Stop(None, None), settles=message) is None:
+            await self._store.settle([message])
+
+    async def _tell_parent(self, row: ExecutionRow, message: tuple[int, int], *, begins: bool) -> None:
+        new = row.new
+        assert new.parent_key is not None
+        assert new.parent_token is not None
+        assert new.awaited_by is not None
+        _, path = open_token(new.parent_token)
+        outcome = self._dispatcher.child_outcome(parse_resource(new.awaited_by), _as_child(row, begins=begins))
+        stimulus = _stimulus(path, new.parent_token, outcome, new.arn)
+        try:
+            if await self._driver.submit(new.parent_key, stimulus, settles=message, at=row.change.clock) is not None:
+                return
+        except KeyError:
+            pass  # the parent is gone
+        if begins and not await self._driver.has_open(new.parent_key, path, new.parent_token):
+            await self._driver.submit(new.key, Stop(None, None))
+        await self._store.settle([message])
+
+
+def _as_child(row: ExecutionRow, *, begins: bool) -> Child:
+    new, change = row.new, row.change
+    if begins:
+        return Child(
+            arn=new.arn,
+            machine_arn=new.machine_arn,
+            name=new.name,
+            status="RUNNING",
+            start_date=new.start_date,
+            input=new.input,
+            trace_header=new.trace_header,
+        )
+    return Child(
+        arn=new.arn,
+        machine_arn=new.machine_arn,
+        name=new.name,
+        status=change.status,
+        start_date=new.start_date,
+        input=new.input,
+        stop_date=change.stop_date,
+        output=change.output,
+        error=change.error,
+        cause=change.cause,
+        trace_header=new.trace_header,
+        redrive_count=change.redrive_count,
+    )
+
+
+def _stimulus(path: str, token: str, outcome: Outcome, child: str) -> Stimulus:
+    match outcome:
+        case Succeeded():
+            return stimuli.TaskSucceeded(path, token, outcome.output)
+        case Failed():
+            return stimuli.TaskFailed(path, token, outcome.error, outcome.cause)
+        case TimedOut():
+            return stimuli.TaskTimedOut(path, token, outcome.error, outcome.cause)
+        case Submitted():
+            return stimuli.TaskSubmitted(path, token, outcome.output, child)
+        case SubmitFailed():
+            return stimuli.TaskSubmitFailed(path, token, outcome.error, outcome.cause)
