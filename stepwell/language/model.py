@@ -10,18 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from stepwell.language.scope import Scope
 from stepwell.language.values import Json
 
 
 class Expression(Protocol):
-    """A field whose value is known at run time: a literal, a path, an intrinsic call, later a JSONata expression."""
+    """A field whose value is known at run time: a literal, a path, an intrinsic call, a JSONata expression."""
 
     def evaluate(self, scope: Scope) -> Json:
-        """The value. Raises QueryError."""
+        """The value. Raises QueryError, and Overrun where the scope is in a hurry."""
         ...
+
+
+class Exit(NamedTuple):
+    """What a state leaves behind: its output, and the variables that it sets (Assign)."""
+
+    output: Json
+    assigned: Mapping[str, Json]
 
 
 class DataFlow(Protocol):
@@ -32,15 +39,16 @@ class DataFlow(Protocol):
     """
 
     def enter(self, scope: Scope) -> Json:
-        """The effective input. `scope.input` is the raw input (JSONPath: InputPath)."""
+        """The effective input. `scope.input` is the raw input (JSONPath: InputPath; JSONata: the raw input)."""
         ...
 
     def arguments(self, scope: Scope) -> Json:
-        """What the state works on. `scope.input` is the effective input (JSONPath: Parameters)."""
+        """What the state works on. `scope.input` is the effective input (JSONPath: Parameters;
+        JSONata: Arguments)."""
         ...
 
-    def output(self, raw: Json, result: Json, scope: Scope) -> Json:
-        """The state's output (JSONPath: ResultSelector, ResultPath, OutputPath).
+    def leave(self, raw: Json, result: Json, scope: Scope) -> Exit:
+        """The state's output and Assign (JSONPath: ResultSelector, ResultPath, OutputPath; JSONata: Output).
 
         `raw` is the raw input; `scope.input` is the effective input.
         """
@@ -50,8 +58,11 @@ class DataFlow(Protocol):
 class CatchFlow(Protocol):
     """How a catcher turns an error into the input of the next state."""
 
-    def output(self, raw: Json, error_output: Json, scope: Scope) -> Json:
-        """The output of the state that failed; `error_output` is `{"Error": …, "Cause": …}`. Raises QueryError."""
+    def leave(self, raw: Json, error_output: Json, scope: Scope) -> Exit:
+        """The output and Assign of the state that failed; `error_output` is `{"Error": …, "Cause": …}`.
+
+        Raises QueryError.
+        """
         ...
 
 
@@ -117,8 +128,11 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChoiceBranch:
+    """`flow` is how the state is left where the rule matches: the rule has an Assign and an Output of its own."""
+
     rule: Rule
     next: str
+    flow: DataFlow
     comment: str | None = None
 
 
@@ -192,7 +206,8 @@ class Map(StateBase):
 
     `item_selector` (ItemSelector, or the older Parameters) is evaluated once an item, with `$$.Map.Item` in the context
     and the effective input as `$`; None hands the item on. `max_concurrency` evaluates to a whole number, 0 meaning no
-    limit of the definition's own. `distributed` says that ProcessorConfig.Mode is DISTRIBUTED; the fields that only a
+    limit of the definition's own. `tolerated_count` evaluates to a whole number of iterations that may fail,
+    `tolerated_percentage` to a number from 0 to 100; None where the definition says nothing. `distributed` says that ProcessorConfig.Mode is DISTRIBUTED; the fields that only a
     distributed Map reads stay in `distributed_fields` as they stand in the definition.
     """
 
@@ -200,6 +215,8 @@ class Map(StateBase):
     items: Expression
     item_selector: Expression | None = None
     max_concurrency: Expression | None = None
+    tolerated_count: Expression | None = None
+    tolerated_percentage: Expression | None = None
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()
     distributed: bool = False

@@ -63,6 +63,12 @@ def of_query(error: QueryError, state: str, entered_id: int) -> Failure:
     return Failure(error.error, cause + error.cause, terminal=error.error == RUNTIME)
 
 
+def variables_too_large(name: str) -> Failure:
+    """Variables beyond 256 KiB in one Assign, or beyond 10 MiB in all."""
+    cause = f"The state '{name}' assigned variables with a size exceeding the maximum number of bytes service limit."
+    return Failure(DATA_LIMIT_EXCEEDED, cause, terminal=True)
+
+
 def too_large(name: str, *, terminal: bool) -> Failure:
     """A result beyond 256 KiB. `name` is the state's, or what the task called."""
     cause = (

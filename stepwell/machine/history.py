@@ -17,6 +17,7 @@ import orjson
 from stepwell.language.values import Json
 
 LARGE = 256  # bytes; a longer text is kept once an execution
+ASSIGNED = "assignedVariables"  # the one detail that holds texts by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +61,53 @@ class PayloadSink:
 
 
 def encode_events(events: Sequence[Event], sink: PayloadSink) -> bytes:
-    """The record of a turn's events."""
+    """The record of a turn's events. Where a log leaves events out, a number tells how many ids are passed over."""
     keep = sink.keep
     rows: list[object] = []
+    next_id = events[0].id
     for event in events:
+        if event.id != next_id:
+            rows.append(event.id - next_id)
+        next_id = event.id + 1
         details: Mapping[str, object] = event.details
-        if any(isinstance(value, str) and len(value) > LARGE for value in details.values()):
-            details = {k: keep(v) if isinstance(v, str) else v for k, v in details.items()}
+        if ASSIGNED in details or any(isinstance(value, str) and len(value) > LARGE for value in details.values()):
+            details = {name: _kept(value, keep) for name, value in details.items()}
         rows.append((event.type, event.previous_id, event.timestamp, details))
     return orjson.dumps(rows)
+
+
+def _kept(value: object, keep: Callable[[str], str | list[str]]) -> object:
+    if isinstance(value, dict):
+        return {name: _kept(item, keep) for name, item in value.items()}
+    return keep(value) if isinstance(value, str) else value
 
 
 def references(data: bytes) -> list[bytes]:
     """The hashes of the large texts that a record refers to."""
     found: list[bytes] = []
-    for _, _, _, details in orjson.loads(data):
-        found.extend(bytes.fromhex(v[0]) for v in details.values() if isinstance(v, list))
+    for row in orjson.loads(data):
+        if isinstance(row, int):
+            continue
+        details = row[3]
+        for value in (*details.values(), *details.get(ASSIGNED, {}).values()):
+            if isinstance(value, list):
+                found.append(bytes.fromhex(value[0]))
     return found
 
 
 def decode_events(first_id: int, data: bytes, text_of: Callable[[bytes], str]) -> list[Event]:
     """The events of a record that begins with `first_id`; `text_of` gives the large text of a hash."""
     events: list[Event] = []
-    for offset, (kind, previous, timestamp, details) in enumerate(orjson.loads(data)):
-        for name, value in details.items():
-            if isinstance(value, list):
-                details[name] = text_of(bytes.fromhex(value[0]))
-        events.append(Event(first_id + offset, previous, kind, timestamp, details))
+    event_id = first_id
+    for row in orjson.loads(data):
+        if isinstance(row, int):
+            event_id += row
+            continue
+        kind, previous, timestamp, details = row
+        for texts in (details, details.get(ASSIGNED, {})):
+            for name, value in texts.items():
+                if isinstance(value, list):
+                    texts[name] = text_of(bytes.fromhex(value[0]))
+        events.append(Event(event_id, previous, kind, timestamp, details))
+        event_id += 1
     return events

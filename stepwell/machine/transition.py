@@ -12,24 +12,35 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from stepwell.language.errors import QueryError
-from stepwell.language.model import Map, Parallel, Retrier, State, Task
+from collections.abc import Mapping
+
+from stepwell.language.assign import MAX_TOTAL_BYTES
+from stepwell.language.errors import QUERY_EVALUATION_ERROR, QueryError
+from stepwell.language.model import Exit, Map, Parallel, Retrier, State, Task
 from stepwell.language.values import Json
 from stepwell.machine.datum import EMPTY, Datum
 from stepwell.machine.execution import Frame
-from stepwell.machine.failure import RUNTIME, Failure, StateFailed, of_query, too_large
+from stepwell.machine.failure import RUNTIME, Failure, StateFailed, of_query, too_large, variables_too_large
+from stepwell.machine.history import ASSIGNED
 from stepwell.machine.run import Run, exceeds_limit
 
 _ABORTABLE = ("Task", "Wait", "Map", "Parallel")
 HISTORY_FULL = Failure("States.Runtime", "The execution reached the maximum number of history events (25000).")
 
 
-def exit_state(run: Run, frame: Frame, state: State, output: Datum, next: str | None) -> None:
-    """Leave a state with its output. Raises StateFailed where the output is too large."""
+def exit_state(run: Run, frame: Frame, state: State, exit: Exit, next: str | None, result: Datum | None = None) -> None:
+    """Leave a state with its output, and set the variables that it assigns.
+
+    `result` is the state's result with its text. Raises StateFailed where the output or a variable is too large.
+    """
+    output = result if result is not None and exit.output is result.value else frame.input.with_value(exit.output)
     text = output.text
     if exceeds_limit(text):
         raise StateFailed(too_large(state.name, terminal=True))
-    run.event(frame, f"{type(state).__name__}StateExited", {"name": state.name, "output": text})
+    details: dict[str, Json] = {"name": state.name, "output": text}
+    if exit.assigned:
+        details[ASSIGNED] = _assign(frame, state, exit.assigned)
+    run.event(frame, f"{type(state).__name__}StateExited", details)
     if next is None:
         end_branch(run, frame, output)
         return
@@ -37,6 +48,16 @@ def exit_state(run: Run, frame: Frame, state: State, output: Datum, next: str | 
     frame.input = output
     frame.doing = "ready"
     run.queue.append(frame)
+
+
+def _assign(frame: Frame, state: State, assigned: Mapping[str, Json]) -> Json:
+    """Set variables; the answer holds their texts by name."""
+    data = {name: Datum.of_value(value) for name, value in assigned.items()}
+    variables = frame.variables.with_assigned(data)
+    if exceeds_limit("".join(datum.text for datum in data.values())) or variables.size > MAX_TOTAL_BYTES:
+        raise StateFailed(variables_too_large(state.name))
+    frame.variables = variables
+    return {name: datum.text for name, datum in data.items()}
 
 
 def end_branch(run: Run, frame: Frame, output: Datum) -> None:
@@ -68,16 +89,33 @@ def fail_state(run: Run, frame: Frame, state: State, failure: Failure, *, of_bra
             if failure.matches(catcher.error_equals):
                 scope = run.scope(frame, state)
                 try:
-                    output = catcher.flow.output(frame.input.value, failure.error_output(), scope)
-                    exit_state(run, frame, state, frame.input.with_value(output), catcher.next)
+                    exit = catcher.flow.leave(frame.input.value, failure.error_output(), scope)
+                    exit_state(run, frame, state, exit, catcher.next)
                 except QueryError as error:
-                    failure = of_query(error, state.name, frame.entered_id)
+                    failure = evaluation_failed(run, frame, state, error)
                     break
                 except StateFailed as error:
                     failure = error.failure
                     break
                 return
     fail_branch(run, frame, failure)
+
+
+def evaluation_failed(run: Run, frame: Frame, state: State, error: QueryError) -> Failure:
+    """The failure of a state whose fields could not be evaluated, told by an event where it was JSONata.
+
+    The event of a state that fails on its entry hangs from what the entry hangs from, as if there had been none
+    (recorded), unless the error came `late`.
+    """
+    failure = of_query(error, state.name, frame.entered_id)
+    if error.error == QUERY_EVALUATION_ERROR:
+        details: dict[str, Json] = {"error": failure.error, "cause": failure.cause, "state": state.name}
+        if error.location is not None:
+            details["location"] = error.location
+        if frame.last_id == frame.entered_id and not error.late and run.entered_from is not None:
+            frame.last_id = run.entered_from
+        run.event(frame, "EvaluationFailed", details)
+    return failure
 
 
 def _retry(run: Run, frame: Frame, retriers: tuple[Retrier, ...], failure: Failure) -> bool:

@@ -71,7 +71,7 @@ class TestRetryAndCatch:
         ]
         state = compile_definition(machine({**TASK, "Catch": catchers})).states["S"]
         assert isinstance(state, Task)
-        outputs = [catcher.flow.output({"a": 1}, {"Error": "E"}, nothing()) for catcher in state.catch]
+        outputs = [catcher.flow.leave({"a": 1}, {"Error": "E"}, nothing()).output for catcher in state.catch]
         assert outputs == [{"Error": "E"}, {"a": 1, "error": {"Error": "E"}}, {"a": 1}]
 
     @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_a_flow_without_fields_hands_on_the_very_objects() -> None:
     for flow in (absent, whole):
         assert flow.enter(scope(raw)) is raw
         assert flow.arguments(scope(raw)) is raw
-        assert flow.output(raw, result, scope(raw)) is result
+        assert flow.leave(raw, result, scope(raw)).output is result
 
 
 def test_the_fields_apply_in_their_order() -> None:
@@ -42,27 +42,27 @@ def test_the_fields_apply_in_their_order() -> None:
     effective = flow.enter(scope(raw))
     assert effective == {"number": 1}
     assert flow.arguments(scope(effective)) == {"n": 1}
-    assert flow.output(raw, {"StatusCode": 200, "Payload": "x"}, scope(effective)) == 200
+    assert flow.leave(raw, {"StatusCode": 200, "Payload": "x"}, scope(effective)).output == 200
 
 
 def test_a_result_goes_into_the_raw_input_not_the_effective_one() -> None:
     flow = JsonPathFlow(input_path=compile_path("$.detail"), result_path=compile_reference_path("$.r"))
-    assert flow.output({"detail": {}, "keep": 1}, 2, scope({})) == {"detail": {}, "keep": 1, "r": 2}
+    assert flow.leave({"detail": {}, "keep": 1}, 2, scope({})).output == {"detail": {}, "keep": 1, "r": 2}
 
 
 def test_null_paths_give_an_empty_object_and_a_null_result_path_the_raw_input() -> None:
     flow = JsonPathFlow(input_path=None, result_path=None)
     raw: Json = {"a": 1}
     assert flow.enter(scope(raw)) == {}
-    assert flow.output(raw, "lost", scope({})) is raw
-    assert JsonPathFlow(output_path=None).output(raw, "lost", scope(raw)) == {}
+    assert flow.leave(raw, "lost", scope({})).output is raw
+    assert JsonPathFlow(output_path=None).leave(raw, "lost", scope(raw)).output == {}
 
 
 def test_input_and_output_can_come_from_the_context_object() -> None:
     flow = JsonPathFlow(input_path=compile_path("$$"), output_path=compile_path("$$.Execution.Input"))
     where = scope(1, {"Execution": {"Input": {"x": 2}}})
     assert flow.enter(where) == {"Execution": {"Input": {"x": 2}}}
-    assert flow.output(1, 1, where) == {"x": 2}
+    assert flow.leave(1, 1, where).output == {"x": 2}
 
 
 def test_an_input_path_that_leads_nowhere_fails_in_the_words_of_aws() -> None:
@@ -79,9 +79,9 @@ def test_a_catcher_puts_the_error_where_its_result_path_says() -> None:
     raw: Json = {"a": 1}
     error: Json = {"Error": "E", "Cause": "C"}
     catch: CatchFlow = JsonPathCatch()
-    assert catch.output(raw, error, scope(raw)) is error
-    assert JsonPathCatch(None).output(raw, error, scope(raw)) is raw
-    assert JsonPathCatch(compile_reference_path("$.err")).output(raw, error, scope(raw)) == {"a": 1, "err": error}
+    assert catch.leave(raw, error, scope(raw)).output is error
+    assert JsonPathCatch(None).leave(raw, error, scope(raw)).output is raw
+    assert JsonPathCatch(compile_reference_path("$.err")).leave(raw, error, scope(raw)).output == {"a": 1, "err": error}
 
 
 def test_a_literal_is_itself() -> None:

@@ -15,7 +15,7 @@ from stepwell.language.definition.node import Node
 from stepwell.language.definition.payload import read_result_path
 from stepwell.language.definition.retry import read_error_equals
 from stepwell.language.jsonpath_flow import JsonPathCatch
-from stepwell.language.model import Catcher
+from stepwell.language.model import Catcher, CatchFlow
 
 _SHARED: Final = ("ErrorEquals", "Next", "Comment", "Assign")
 _FIELDS: Final = {"JSONPath": (*_SHARED, "ResultPath"), "JSONata": (*_SHARED, "Output")}
@@ -34,9 +34,10 @@ def _read_catcher(node: Node, language: QueryLanguage, *, last: bool) -> Catcher
     node.text("Comment")
     node.require("Next")
     target = node.text("Next")
-    read_assign(node, language)
+    assign = read_assign(node, language)
+    flow: CatchFlow
     if language == JSONATA:
-        jsonata.check_template(node, "Output")
-        return None
-    flow = JsonPathCatch(read_result_path(node))
+        flow = jsonata.read_catch_flow(node, assign)
+    else:
+        flow = JsonPathCatch(read_result_path(node), assign)
     return None if target is None else Catcher(errors, target, flow)

@@ -18,20 +18,20 @@ from stepwell.language.definition.payload import read_path, warn_of_path
 from stepwell.language.definition.setting import Common
 from stepwell.language.definition.wait import read_timestamp
 from stepwell.language.errors import SyntaxFault
-from stepwell.language.model import Choice, ChoiceBranch
+from stepwell.language.jsonata.fields import Always, Condition
+from stepwell.language.jsonpath_flow import JsonPathFlow
+from stepwell.language.model import Choice, ChoiceBranch, Expression, Rule
 
 _TOP_FIELDS: Final = ("Next", "Assign", "Comment")
 _LISTS: Final = ("And", "Or")
 _COMBINERS: Final = (*_LISTS, "Not")
 
 
-def read_choice(node: Node, common: Common) -> Choice | None:
-    """The Choice state in an object; None where it cannot be run: a diagnostic says why."""
+def read_choice(node: Node, common: Common) -> Choice:
+    """The Choice state in an object."""
     node.require("Choices")
     default = node.text("Default")
     branches = [_read_branch(rule, common) for rule in node.objects("Choices", at_least=1)]
-    if common.flow is None:
-        return None
     return Choice(
         name=common.name,
         flow=common.flow,
@@ -44,10 +44,9 @@ def read_choice(node: Node, common: Common) -> Choice | None:
 def _read_branch(node: Node, common: Common) -> ChoiceBranch | None:
     before = len(node.findings.diagnostics)
     comment = node.text("Comment")
-    read_assign(node, common.language)
+    assign = read_assign(node, common.language)
     if common.language == JSONATA:
-        _check_condition(node)
-        return None
+        return _read_condition(node, assign, comment)
     if not any(name in node for name in _COMBINERS):
         node.require("Variable", "Next")
     else:
@@ -57,19 +56,30 @@ def _read_branch(node: Node, common: Common) -> ChoiceBranch | None:
     if target is None or any(found.severity == "ERROR" for found in node.findings.diagnostics[before:]):
         return None
     try:
-        return ChoiceBranch(compile_rule(dict(node.members)), target, comment)
+        assert isinstance(common.flow, JsonPathFlow)
+        flow = common.flow.with_assign(assign)
+        return ChoiceBranch(compile_rule(dict(node.members)), target, flow, comment)
     except SyntaxFault as fault:
         node.fault(fault.message)
         return None
 
 
-def _check_condition(node: Node) -> None:
+def _read_condition(node: Node, assign: Expression | None, comment: str | None) -> ChoiceBranch | None:
+    """A JSONata rule. Its Output and Assign stand for those of the state, which count where no rule matches."""
     node.require("Condition", "Next")
     node.allow(("Condition", "Output", *_TOP_FIELDS))
-    node.text("Next")
-    jsonata.check_template(node, "Output")
-    if "Condition" in node and not jsonata.is_expression(node, "Condition"):
-        node.boolean("Condition")
+    target = node.text("Next")
+    flow = jsonata.read_flow(node, assign, has_result=False)
+    rule = _read_rule(node)
+    return None if target is None or rule is None else ChoiceBranch(rule, target, flow, comment)
+
+
+def _read_rule(node: Node) -> Rule | None:
+    if jsonata.is_expression(node, "Condition"):
+        expression = jsonata.read_expression(node, "Condition")
+        return None if expression is None else Condition(expression)
+    holds = node.boolean("Condition")
+    return None if holds is None else Always(holds)
 
 
 def _check_rule(node: Node, top: tuple[str, ...]) -> None:

@@ -12,16 +12,9 @@ from stepwell.language.definition import jsonata
 from stepwell.language.definition.legal import JSONATA, QueryLanguage
 from stepwell.language.definition.node import Node
 from stepwell.language.definition.number import read_whole
-from stepwell.language.definition.payload import read_path, read_template
+from stepwell.language.definition.payload import read_template
 
-_DISTRIBUTED_ONLY: Final = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")
-DISTRIBUTED_FIELDS: Final = (
-    *_DISTRIBUTED_ONLY,
-    "ToleratedFailurePercentage",
-    "ToleratedFailurePercentagePath",
-    "ToleratedFailureCount",
-    "ToleratedFailureCountPath",
-)
+DISTRIBUTED_FIELDS: Final = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")
 _MAX_LABEL: Final = 40
 _LABEL_FORBIDS: Final = frozenset('?*<>{}[]"#%\\^|~`$&,;:/')
 _READER_RESOURCES: Final = ("s3:getObject", "s3:listObjectsV2")
@@ -45,15 +38,13 @@ _MAX_ITEMS: Final = 100_000_000
 def check_distributed(node: Node, language: QueryLanguage, *, distributed: bool) -> None:
     """Reports the faults of the fields of a distributed Map.
 
-    In a Map that is not distributed, AWS lets the tolerated failures stand and refuses the others.
+    In a Map that is not distributed AWS refuses them, but for the tolerated failures, which are read in `tolerance`.
     """
     if not distributed:
-        for name in _DISTRIBUTED_ONLY:
+        for name in DISTRIBUTED_FIELDS:
             if name in node:
                 node.fault(f"Field '{name}' is only supported when 'Mode' is 'DISTRIBUTED'")
     _check_label(node)
-    _check_percentage(node, language)
-    read_whole(node, "ToleratedFailureCount", language, 0)
     _check_batcher(node.object("ItemBatcher"), language)
     _check_reader(node.object("ItemReader"), language)
     _check_writer(node.object("ResultWriter"), language)
@@ -73,15 +64,6 @@ def _check_label(node: Node) -> None:
     elif label in node.findings.labels:
         node.fault(f"Duplicate label name: {label}", "Label", "DUPLICATE_LABEL_NAME")
     node.findings.labels.add(label)
-
-
-def _check_percentage(node: Node, language: QueryLanguage) -> None:
-    name = "ToleratedFailurePercentage"
-    if language == JSONATA and jsonata.is_expression(node, name):
-        return
-    node.at_most_one(name, f"{name}Path")
-    node.number(name, 0, 100)
-    read_path(node, f"{name}Path")
 
 
 def _check_batcher(batcher: Node | None, language: QueryLanguage) -> None:
@@ -151,6 +133,6 @@ def _check_resource(node: Node, actions: tuple[str, ...]) -> None:
 
 def _check_payload(node: Node, name: str, language: QueryLanguage) -> None:
     if language == JSONATA:
-        jsonata.check_template(node, name)
+        jsonata.read_value(node, name)
     else:
         read_template(node, name)

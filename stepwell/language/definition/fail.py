@@ -15,18 +15,16 @@ from stepwell.language.fields import Literal
 from stepwell.language.model import Expression, Fail
 
 
-def read_fail(node: Node, common: Common) -> Fail | None:
-    """The Fail state in an object; None where it cannot be run: a diagnostic says why."""
+def read_fail(node: Node, common: Common) -> Fail:
+    """The Fail state in an object."""
     error, cause = _read_text(node, "Error", common), _read_text(node, "Cause", common)
-    if common.flow is None:
-        return None
     return Fail(name=common.name, flow=common.flow, comment=common.comment, error=error, cause=cause)
 
 
 def _read_text(node: Node, name: str, common: Common) -> Expression | None:
     """Error or Cause, or the one with Path behind it."""
     if common.language == JSONATA and jsonata.is_expression(node, name):
-        return None
+        return jsonata.read_text(node, name)
     by_path = f"{name}Path"
     node.at_most_one(name, by_path)
     if by_path in node:

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from typing import Final
 
+from stepwell.language.definition.assign import check_scopes
 from stepwell.language.definition.legal import JSONPATH
 from stepwell.language.definition.node import Findings, Node
 from stepwell.language.definition.program import BRANCH_FIELDS, read_program
@@ -32,7 +33,7 @@ _FIELDS: Final = (*BRANCH_FIELDS, "Version", "TimeoutSeconds", "QueryLanguage")
 def compile_definition(text: str, *, machine_type: MachineType = "STANDARD") -> Program:
     """The program of a definition.
 
-    Raises InvalidDefinition with every error of the definition; with what cannot be run yet, where it has no error.
+    Raises InvalidDefinition with every error of the definition.
     """
     findings = Findings()
     program = _read(text, machine_type, findings)
@@ -44,9 +45,6 @@ def compile_definition(text: str, *, machine_type: MachineType = "STANDARD") -> 
 def refuse_unsound(findings: Findings, text: str) -> None:
     """Raises InvalidDefinition where a walk over a definition has found an error, or what cannot be run yet."""
     errors = [found for found in findings.diagnostics if found.severity == "ERROR"]
-    if not errors:
-        # One of each kind is clear enough: a JSONata machine would else repeat itself for every state.
-        errors = list({found.message: found for found in reversed(findings.unsupported)}.values())
     if errors:
         raise InvalidDefinition(errors, text)
 
@@ -69,7 +67,9 @@ def _read(text: str, machine_type: MachineType, findings: Findings) -> Program |
     node.text("Version")
     timeout = node.whole("TimeoutSeconds", 1)
     setting = Setting(read_language(node, JSONPATH), machine_type == "EXPRESS")
-    return read_program(node, setting, timeout_seconds=timeout)
+    program = read_program(node, setting, timeout_seconds=timeout)
+    check_scopes(findings)
+    return program
 
 
 def parse_document(text: str, findings: Findings) -> dict[str, Json] | None:

@@ -19,7 +19,9 @@ from stepwell.language.definition.number import read_whole
 from stepwell.language.definition.payload import read_path, read_template
 from stepwell.language.definition.retry import read_retry
 from stepwell.language.definition.setting import Common, Setting
+from stepwell.language.definition.tolerance import read_tolerated_count, read_tolerated_percentage
 from stepwell.language.fields import ItemsPath
+from stepwell.language.jsonata.fields import InputItems, Items
 from stepwell.language.jsonpath import compile_path
 from stepwell.language.model import Expression, Map, Program
 from stepwell.language.values import Json
@@ -60,8 +62,10 @@ def read_map(node: Node, common: Common, processor: Program | None) -> Map | Non
     concurrency = read_whole(node, "MaxConcurrency", common.language, 0)
     distributed = _is_distributed(node)
     check_distributed(node, common.language, distributed=distributed)
+    tolerated_count = read_tolerated_count(node, common.language)
+    tolerated_percentage = read_tolerated_percentage(node, common.language)
     retry, catch = read_retry(node), read_catch(node, common.language)
-    if items is None or processor is None or common.flow is None:
+    if items is None or processor is None:
         return None
     return Map(
         name=common.name,
@@ -72,6 +76,8 @@ def read_map(node: Node, common: Common, processor: Program | None) -> Map | Non
         items=items,
         item_selector=selector,
         max_concurrency=concurrency,
+        tolerated_count=tolerated_count,
+        tolerated_percentage=tolerated_percentage,
         retry=retry,
         catch=catch,
         distributed=distributed,
@@ -82,10 +88,12 @@ def read_map(node: Node, common: Common, processor: Program | None) -> Map | Non
 def _read_items(node: Node, common: Common) -> Expression | None:
     """Items (JSONata) or ItemsPath, which is `$` where the definition gives none."""
     if common.language == JSONATA:
-        if "Items" in node and not jsonata.is_expression(node, "Items"):
-            node.array("Items")
-            jsonata.check_template(node, "Items")
-        return None
+        if "Items" not in node:
+            return InputItems()
+        if not jsonata.is_expression(node, "Items") and node.array("Items") is None:
+            return None
+        expression = jsonata.read_value(node, "Items")
+        return None if expression is None else Items(expression)
     if "ItemsPath" not in node:
         return ItemsPath(compile_path("$"))
     path = read_path(node, "ItemsPath")
@@ -94,8 +102,7 @@ def _read_items(node: Node, common: Common) -> Expression | None:
 
 def _read_selector(node: Node, common: Common) -> Expression | None:
     if common.language == JSONATA:
-        jsonata.check_template(node, "ItemSelector")
-        return None
+        return jsonata.read_value(node, "ItemSelector")
     node.at_most_one("ItemSelector", "Parameters")
     return read_template(node, "ItemSelector" if "ItemSelector" in node else "Parameters")
 

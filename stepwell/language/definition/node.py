@@ -22,26 +22,28 @@ T = TypeVar("T")
 class Findings:
     """What one pass over a definition gathers besides the compiled states.
 
-    `unsupported` holds what is legal in the language and cannot be run yet: it does not fail a validation.
-    `state_names` and `labels` are those met so far in the whole machine, in which each must be unique.
+    `assigned` holds the name of each variable and where it is assigned. `state_names` and `labels` are those met so far
+    in the whole machine, in which each must be unique.
     """
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
-        self.unsupported: list[Diagnostic] = []
+        self.assigned: list[tuple[str, str]] = []
         self.state_names: set[str] = set()
         self.labels: set[str] = set()
 
 
 class Node:
-    """One object of the definition."""
+    """One object of the definition. `within` is its place in the state that it belongs to: "" for the state itself,
+    `Catch[0]` for its first catcher."""
 
-    __slots__ = ("findings", "location", "members")
+    __slots__ = ("findings", "location", "members", "within")
 
-    def __init__(self, members: Mapping[str, Json], location: str, findings: Findings) -> None:
+    def __init__(self, members: Mapping[str, Json], location: str, findings: Findings, within: str = "") -> None:
         self.members = members
         self.location = location
         self.findings = findings
+        self.within = within
 
     def __contains__(self, name: str) -> bool:
         return name in self.members
@@ -49,6 +51,10 @@ class Node:
     def at(self, name: str) -> str:
         """The location of a member."""
         return f"{self.location}/{name}"
+
+    def field(self, name: str) -> str:
+        """The place of a member in the state, as errors at run time write it: `Choices[0]/Condition`."""
+        return f"{self.within}/{name}" if self.within else name
 
     def fault(self, message: str, name: str | None = None, code: Code = "SCHEMA_VALIDATION_FAILED") -> None:
         """Reports an error of this object, or of one member."""
@@ -120,7 +126,7 @@ class Node:
 
     def object(self, name: str) -> Node | None:
         members = self._expect(name, dict, "OBJECT")
-        return None if members is None else Node(members, self.at(name), self.findings)
+        return None if members is None else Node(members, self.at(name), self.findings, self.field(name))
 
     def array(self, name: str) -> list[Json] | None:
         return self._expect(name, list, "ARRAY")
@@ -134,7 +140,7 @@ class Node:
             self.fault(f"The array must have at least {at_least} item{'s' if at_least > 1 else ''}", name)
         for index, item in enumerate(items):
             if isinstance(item, dict):
-                yield Node(item, f"{self.at(name)}[{index}]", self.findings)
+                yield Node(item, f"{self.at(name)}[{index}]", self.findings, f"{self.field(name)}[{index}]")
             else:
                 self.fault("Expected value of type [OBJECT]", f"{name}[{index}]")
 

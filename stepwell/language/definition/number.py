@@ -17,7 +17,7 @@ from stepwell.language.model import Expression
 def read_whole(node: Node, name: str, language: QueryLanguage, low: int, high: int = MAX_WHOLE) -> Expression | None:
     """The field `name`, or `namePath`; None where there is neither. A value is at least `low`, at most `high`."""
     if language == JSONATA and jsonata.is_expression(node, name):
-        return None
+        return jsonata.read_whole(node, name, low, high)
     by_path = f"{name}Path"
     node.at_most_one(name, by_path)
     path = read_path(node, by_path)

@@ -19,11 +19,9 @@ def branch_nodes(node: Node) -> list[Node]:
     return list(node.objects("Branches", at_least=1))
 
 
-def read_parallel(node: Node, common: Common, branches: tuple[Program, ...]) -> Parallel | None:
+def read_parallel(node: Node, common: Common, branches: tuple[Program, ...]) -> Parallel:
     """`branches` are the compiled branches; one that has a fault is left out."""
     retry, catch = read_retry(node), read_catch(node, common.language)
-    if common.flow is None:
-        return None
     return Parallel(
         name=common.name,
         flow=common.flow,

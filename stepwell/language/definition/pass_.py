@@ -13,12 +13,10 @@ from stepwell.language.model import Pass
 from stepwell.language.values import Json
 
 
-def read_pass(node: Node, common: Common) -> Pass | None:
-    """The Pass state in an object; None where it cannot be run: a diagnostic says why."""
+def read_pass(node: Node, common: Common) -> Pass:
+    """The Pass state in an object."""
     if "Result" in node:
         _warn_of_dynamic_result(node.members["Result"], node, "Result")
-    if common.flow is None:
-        return None
     return Pass(
         name=common.name,
         flow=common.flow,

@@ -79,7 +79,7 @@ def read_result_path(node: Node) -> ReferencePath | Absent | None:
         return ABSENT
 
 
-def read_jsonpath_flow(node: Node, *, parameters: bool = True) -> JsonPathFlow:
+def read_jsonpath_flow(node: Node, assign: Expression | None, *, parameters: bool = True) -> JsonPathFlow:
     """The data flow of a JSONPath state. `parameters` False leaves out those of a Map, which are its ItemSelector."""
     return JsonPathFlow(
         input_path=_nullable_path(node, "InputPath"),
@@ -87,6 +87,7 @@ def read_jsonpath_flow(node: Node, *, parameters: bool = True) -> JsonPathFlow:
         result_selector=read_template(node, "ResultSelector"),
         result_path=read_result_path(node),
         output_path=_nullable_path(node, "OutputPath"),
+        assign=assign,
     )
 
 

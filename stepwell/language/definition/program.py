@@ -23,9 +23,10 @@ from stepwell.language.definition.setting import Common, Setting, read_state_lan
 from stepwell.language.definition.task import read_task
 from stepwell.language.definition.transition import check_transitions, read_next
 from stepwell.language.definition.wait import read_wait
-from stepwell.language.model import Program, State, Succeed
+from stepwell.language.model import DataFlow, Program, State, Succeed
 
 _MAX_NAME: Final = 80
+_WITH_RESULT: Final = frozenset({"Task", "Parallel", "Map"})
 _WITH_NEXT: Final = frozenset({"Task", "Wait", "Pass", "Parallel", "Map"})
 BRANCH_FIELDS: Final = ("Comment", "StartAt", "States")
 PROCESSOR_FIELDS: Final = (*BRANCH_FIELDS, "ProcessorConfig")
@@ -43,6 +44,8 @@ def read_program(node: Node, setting: Setting, *, timeout_seconds: int | None = 
     for name in states_node.members:
         _check_name(name, states_node)
         state_node = states_node.object(name)
+        if state_node is not None:
+            state_node.within = ""
         state = None if state_node is None else read_state(name, state_node, setting)
         if state is not None:
             states[name] = state
@@ -70,8 +73,12 @@ def read_state(name: str, node: Node, setting: Setting) -> State | None:
     if kind is None:
         return None
     check_fields(node, kind, language)
-    flow = read_jsonpath_flow(node, parameters=kind != "Map") if language == JSONPATH else jsonata.read_flow(node)
-    read_assign(node, language)
+    assign = read_assign(node, language)
+    flow: DataFlow
+    if language == JSONPATH:
+        flow = read_jsonpath_flow(node, assign, parameters=kind != "Map")
+    else:
+        flow = jsonata.read_flow(node, assign, has_result=kind in _WITH_RESULT)
     target = read_next(node) if kind in _WITH_NEXT else None
     common = Common(name, language, flow, target, node.text("Comment"))
     return _read_kind(kind, node, common, setting)
@@ -99,7 +106,7 @@ def _read_kind(kind: str, node: Node, common: Common, setting: Setting) -> State
             inside = processor_setting(processor, setting)
             return read_map(node, common, _read_nested(processor, inside, PROCESSOR_FIELDS))
         case _:
-            return None if common.flow is None else Succeed(name=common.name, flow=common.flow, comment=common.comment)
+            return Succeed(name=common.name, flow=common.flow, comment=common.comment)
 
 
 def _read_nested(node: Node, setting: Setting, fields: tuple[str, ...]) -> Program | None:

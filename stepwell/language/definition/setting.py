@@ -27,11 +27,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What all states share. `flow` is None where it cannot be run: a diagnostic says why."""
+    """What all states share."""
 
     name: str
     language: QueryLanguage
-    flow: DataFlow | None
+    flow: DataFlow
     next: str | None
     comment: str | None
 

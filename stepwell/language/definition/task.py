@@ -28,7 +28,7 @@ def read_task(node: Node, common: Common, setting: Setting) -> Task | None:
     _check_heartbeat(node)
     credentials = _read_credentials(node, common)
     retry, catch = read_retry(node), read_catch(node, common.language)
-    if resource is None or common.flow is None:
+    if resource is None:
         return None
     return Task(
         name=common.name,
@@ -78,7 +78,7 @@ def _check_heartbeat(node: Node) -> None:
 
 def _read_credentials(node: Node, common: Common) -> Expression | None:
     if common.language == JSONATA and jsonata.is_expression(node, "Credentials"):
-        return None
+        return jsonata.read_expression(node, "Credentials")
     credentials = node.object("Credentials")
     if credentials is None:
         return None
@@ -88,6 +88,5 @@ def _read_credentials(node: Node, common: Common) -> Expression | None:
         return None
     credentials.allow(("RoleArn.$",) if by_path else ("RoleArn",))
     if common.language == JSONATA:
-        jsonata.check_template(node, "Credentials")
-        return None
+        return jsonata.read_value(node, "Credentials")
     return read_template(node, "Credentials")

@@ -10,10 +10,12 @@ from typing import Final
 
 from stepwell.language.definition import jsonata
 from stepwell.language.definition.legal import JSONATA
-from stepwell.language.definition.node import Node
+from stepwell.language.definition.node import MAX_WHOLE, Node
 from stepwell.language.definition.payload import read_path
 from stepwell.language.definition.setting import Common
 from stepwell.language.duration import Seconds, SecondsPath, Timestamp, TimestampPath
+from stepwell.language.jsonata import fields
+from stepwell.language.jsonata.fields import Text, WholeNumber
 from stepwell.language.model import Duration, Wait
 from stepwell.language.timestamp import parse_timestamp
 
@@ -27,14 +29,19 @@ def read_wait(node: Node, common: Common) -> Wait | None:
         node.fault(f"Exactly one of these fields is required: [{', '.join(_FORMS)}]")
         return None
     duration = _read_duration(node, given[0], common)
-    if duration is None or common.flow is None:
+    if duration is None:
         return None
     return Wait(name=common.name, flow=common.flow, next=common.next, comment=common.comment, duration=duration)
 
 
 def _read_duration(node: Node, form: str, common: Common) -> Duration | None:
     if common.language == JSONATA and jsonata.is_expression(node, form):
-        return None
+        expression = jsonata.read_expression(node, form)
+        if expression is None:
+            return None
+        if form == "Seconds":
+            return fields.Seconds(WholeNumber(expression, 0, MAX_WHOLE))
+        return fields.Timestamp(Text(expression))
     if form == "Seconds":
         seconds = node.whole(form, 0)
         return None if seconds is None else Seconds(seconds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from stepwell.language.intrinsics import arguments as take
 from stepwell.language.intrinsics.call import Failure
+from stepwell.language.java_random import first_double
 from stepwell.language.scope import Randomness
 from stepwell.language.values import Json
 
@@ -28,14 +29,5 @@ def math_random(arguments: list[Json], randomness: Randomness) -> Json:
         raise Failure("The numbers are out of range")
     if start >= end:
         raise Failure("The start number must be smaller than the end number")
-    fraction = _seeded(take.rounded(arguments, 3)) if len(arguments) == 3 else randomness.uniform()
+    fraction = first_double(take.rounded(arguments, 3)) if len(arguments) == 3 else randomness.uniform()
     return start + int(fraction * (end - start))
-
-
-def _seeded(seed: int) -> float:
-    """The first `nextDouble()` of a `java.util.Random` with this seed: 53 bits of a 48-bit linear generator."""
-    state = (seed ^ 0x5DEECE66D) & 0xFFFFFFFFFFFF
-    state = (state * 0x5DEECE66D + 0xB) & 0xFFFFFFFFFFFF
-    high = state >> 22
-    state = (state * 0x5DEECE66D + 0xB) & 0xFFFFFFFFFFFF
-    return float((high << 27) + (state >> 21)) / float(1 << 53)

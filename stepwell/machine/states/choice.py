@@ -14,13 +14,12 @@ def perform(run: Run, frame: Frame, state: Choice) -> None:
     raw = scope.input
     effective = state.flow.enter(scope)
     inner = scope if effective is raw else scope.on(effective)
-    next_state = state.default
+    next_state, flow = state.default, state.flow
     for branch in state.branches:
         if branch.rule.matches(inner):
-            next_state = branch.next
+            next_state, flow = branch.next, branch.flow
             break
     if next_state is None:
         cause = "Failed to transition out of the state. The state does not point to a next state."
         raise QueryError(cause, "States.NoChoiceMatched")
-    output = state.flow.output(raw, effective, inner)
-    exit_state(run, frame, state, frame.input.with_value(output), next_state)
+    exit_state(run, frame, state, flow.leave(raw, effective, inner), next_state)

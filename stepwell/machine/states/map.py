@@ -12,8 +12,7 @@ from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
 from stepwell.machine.execution import Frame
 from stepwell.machine.run import Run
-from stepwell.machine.states.parallel import outputs
-from stepwell.machine.transition import exit_state
+from stepwell.machine.states.parallel import complete
 
 INLINE_LIMIT = 40
 
@@ -32,7 +31,7 @@ def perform(run: Run, frame: Frame, state: Map) -> None:
     frame.limit = min(limit, INLINE_LIMIT) if limit > 0 else INLINE_LIMIT
     if not items:
         run.note(frame.last_id, "MapStateSucceeded", {})
-        _complete(run, frame, state)
+        complete(run, frame, state)
         return
     for _ in range(min(frame.limit, frame.total)):
         _start_iteration(run, frame, state, frame.last_id)
@@ -80,14 +79,4 @@ def join(run: Run, frame: Frame, state: Map, child: Frame) -> None:
     elif frame.ended == frame.total:
         frame.last_id = succeeded_id
         run.note(frame.last_id, "MapStateSucceeded", {})
-        _complete(run, frame, state)
-
-
-def _complete(run: Run, frame: Frame, state: Map) -> None:
-    results = Datum.of_value([output.value for output in outputs(run, frame)])
-    run.remove_below(frame.children_prefix)
-    scope = run.scope(frame, state)
-    effective = state.flow.enter(scope)
-    output = state.flow.output(scope.input, results.value, scope.on(effective))
-    datum = results if output is results.value else frame.input.with_value(output)
-    exit_state(run, frame, state, datum, state.next)
+        complete(run, frame, state)

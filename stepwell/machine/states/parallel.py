@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepwell.language.model import Parallel
+from stepwell.language.model import Map, Parallel
 from stepwell.machine.datum import Datum
 from stepwell.machine.execution import Frame
 from stepwell.machine.run import Run
@@ -38,13 +38,19 @@ def join(run: Run, frame: Frame, state: Parallel, child: Frame) -> None:
         return
     frame.last_id = child.last_id
     run.note(frame.last_id, "ParallelStateSucceeded", {})
-    results = Datum.of_value([output.value for output in outputs(run, frame)])
+    complete(run, frame, state)
+
+
+def complete(run: Run, frame: Frame, state: Parallel | Map) -> None:
+    """All children have ended: their outputs are the result."""
+    found = outputs(run, frame)
+    results = Datum.of_value([output.value for output in found])
     run.remove_below(frame.children_prefix)
-    scope = run.scope(frame, state)
+    scope = run.scope(frame, state, result_size=sum(len(output.text) for output in found))
     effective = state.flow.enter(scope)
-    output = state.flow.output(scope.input, results.value, scope.on(effective))
-    datum = results if output is results.value else frame.input.with_value(output)
-    exit_state(run, frame, state, datum, state.next)
+    exit_state(
+        run, frame, state, state.flow.leave(scope.input, results.value, scope.on(effective)), state.next, results
+    )
 
 
 def outputs(run: Run, frame: Frame) -> list[Datum]:

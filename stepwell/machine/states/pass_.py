@@ -15,5 +15,4 @@ def perform(run: Run, frame: Frame, state: Pass) -> None:
     inner = scope if effective is raw else scope.on(effective)
     arguments = state.flow.arguments(inner)
     result = state.result if state.has_result else arguments
-    output = state.flow.output(raw, result, inner)
-    exit_state(run, frame, state, frame.input.with_value(output), state.next)
+    exit_state(run, frame, state, state.flow.leave(raw, result, inner), state.next)

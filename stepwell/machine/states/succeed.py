@@ -11,5 +11,4 @@ from stepwell.machine.transition import exit_state
 def perform(run: Run, frame: Frame, state: Succeed) -> None:
     scope = run.scope(frame, state)
     effective = state.flow.enter(scope)
-    output = state.flow.output(scope.input, effective, scope.on(effective))
-    exit_state(run, frame, state, frame.input.with_value(output), None)
+    exit_state(run, frame, state, state.flow.leave(scope.input, effective, scope.on(effective)), None)

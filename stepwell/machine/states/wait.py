@@ -23,5 +23,4 @@ def wake(run: Run, frame: Frame, state: Wait) -> None:
     """The wait is over."""
     scope = run.scope(frame, state)
     effective = state.flow.enter(scope)
-    output = state.flow.output(scope.input, effective, scope.on(effective))
-    exit_state(run, frame, state, frame.input.with_value(output), state.next)
+    exit_state(run, frame, state, state.flow.leave(scope.input, effective, scope.on(effective)), state.next)
