@@ -14,7 +14,7 @@ from stepwell.engine.driver import Driver, Refused
 from stepwell.engine.records import decode_effect, effect_references
 from stepwell.engine.requests import ActivityTask
 from stepwell.machine.stimulus import ActivityClaimed
-from stepwell.store.protocol import OutboxRow, Store
+from stepwell.store.protocol import OutboxRow, Store, StoreError
 
 
 class Activities:
@@ -51,7 +51,8 @@ class Activities:
                 if task is not None or left <= 0:
                     return task
                 try:
-                    await asyncio.wait_for(called.wait(), left)
+                    async with asyncio.timeout(left):  # wait_for of Python 3.11 may swallow a cancellation
+                        await called.wait()
                 except TimeoutError:
                     return None
             return None
@@ -65,10 +66,13 @@ class Activities:
     async def _claim(self, arn: str, worker_name: str | None) -> ActivityTask | None:
         """Take the oldest task that nobody else is taking."""
         while True:
-            rows = await self._store.outbox_of("activity", arn, len(self._claiming) + 1)
+            limit = len(self._claiming) + 1
+            rows = await self._store.outbox_of("activity", arn, limit)
             row = next((row for row in rows if (row.key, row.effect.id) not in self._claiming), None)
             if row is None:
-                return None
+                if len(rows) < limit:
+                    return None
+                continue  # others have begun to take these meanwhile: there may be more behind them
             task = await self._take(row, worker_name)
             if task is not None:
                 return task
@@ -84,6 +88,9 @@ class Activities:
             turn = await self._driver.submit(row.key, claim)
         except (KeyError, Refused):
             return None  # its execution is gone, or has moved on
+        except StoreError:
+            self.offer(row.effect.target)
+            raise
         finally:
             self._claiming.discard(mark)
         return None if turn is None else ActivityTask(effect.token, effect.input)

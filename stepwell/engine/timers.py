@@ -108,7 +108,7 @@ class Timers:
         while True:
             self._changed.clear()
             now = self._clock.now()
-            while self._heap and self._heap[0][0] <= now:
+            while self._heap and self._heap[0][0] <= now and not self._failed:
                 due, key, name = heappop(self._heap)
                 if self._held.get(key, {}).get(name) != due:
                     continue
@@ -116,11 +116,12 @@ class Timers:
                 task = asyncio.get_running_loop().create_task(self._fire_one(key, name, due))
                 self._firing.add(task)
                 task.add_done_callback(self._firing.discard)
-            if now >= next_look:
+            if now >= next_look or self._failed:
                 return
             wake = min(self._heap[0][0], next_look) if self._heap else next_look
             try:
-                await asyncio.wait_for(self._changed.wait(), max(wake - now, 1) / 1000)
+                async with asyncio.timeout(max(wake - now, 1) / 1000):  # wait_for of 3.11 may swallow a cancellation
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 
@@ -130,6 +131,7 @@ class Timers:
         except StoreError as error:
             logger.warning("a timer could not be taken in and will fire again: %s", error)
             self._failed = True
+            self._changed.set()
         except KeyError:
             pass  # its execution is gone
         finally:

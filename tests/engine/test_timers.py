@@ -1,0 +1,165 @@
+"""Timers: durable, told apart by their due time, and never in each other's way."""
+
+from __future__ import annotations
+
+import asyncio
+
+from stepwell.engine import timers as timers_module
+from stepwell.engine.timers import Timers
+from stepwell.store.protocol import StoreError, StoreFull, TimerRow
+from tests.engine.house import FakeClock, Gate, House, until
+from tests.machine.journey import CALLBACK, machine
+
+
+class Rows:
+    """A store that knows timers only."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[int, str], int] = {}
+        self.reads = 0
+
+    async def due_timers(self, until: int, limit: int) -> list[TimerRow]:
+        self.reads += 1
+        found = sorted((due, key, name) for (key, name), due in self.rows.items() if due <= until)
+        await asyncio.sleep(0)
+        return [TimerRow(key, name, due) for due, key, name in found[:limit]]
+
+
+def timers(rows: Rows, clock: FakeClock, fired: list[int], window: int = 40) -> Timers:
+    async def fire(key: int, name: str, due: int) -> None:
+        await asyncio.sleep(0)
+        if rows.rows.get((key, name)) == due:
+            del rows.rows[key, name]
+            fired.append(key)
+
+    return Timers(rows, clock, fire, window)  # type: ignore[arg-type]
+
+
+async def test_a_wait_outlives_a_restart(still_house: House) -> None:
+    house = still_house
+    started = await house.start(await house.machine(machine({"Rest": {"Type": "Wait", "Seconds": 3_600}})))
+    await house.restart()
+    house.clock.advance(3_599)
+    await asyncio.sleep(0.05)
+    assert (await house.row(started)).change.status == "RUNNING"
+    house.clock.advance(1)
+    row = await house.end(started)
+    assert (row.change.status, row.change.stop_date) == ("SUCCEEDED", row.new.start_date + 3_600_000)
+
+
+async def test_a_heartbeat_that_was_replaced_does_not_fire(still_house: House) -> None:
+    house = still_house
+    house.dispatcher.handlers["Call"] = Gate()
+    call = {"Type": "Task", "Resource": CALLBACK, "HeartbeatSeconds": 10}
+    started = await house.start(await house.machine(machine({"Call": call})))
+    await until(lambda: len(house.dispatcher.tasks) == 1)
+    for _ in range(3):
+        house.clock.advance(9)
+        await house.engine.send_task_heartbeat(house.dispatcher.tasks[0].token)
+        await asyncio.sleep(0.02)
+    assert (await house.row(started)).change.status == "RUNNING"
+    house.clock.advance(10)
+    assert (await house.end(started)).change.error == "States.Timeout"
+
+
+async def test_more_timers_than_memory_holds_all_fire_once() -> None:
+    rows, clock, fired = Rows(), FakeClock(), list[int]()
+    rows.rows = {(key, "|wait"): clock.now() - key for key in range(12_000)}
+    served = timers(rows, clock, fired)
+    served.start()
+    await until(lambda: len(fired) == 12_000)
+    await served.stop()
+    assert sorted(fired) == list(range(12_000))
+    assert not served._held
+
+
+async def test_a_timer_that_takes_long_keeps_no_other_from_firing() -> None:
+    rows, clock, fired = Rows(), FakeClock(), list[int]()
+    opened = asyncio.Event()
+
+    async def fire(key: int, name: str, due: int) -> None:
+        if key == 1:
+            await opened.wait()
+        fired.append(key)
+        rows.rows.pop((key, name), None)
+
+    served = Timers(rows, clock, fire, 20)  # type: ignore[arg-type]
+    rows.rows = {(1, "|wait"): clock.now()}
+    served.start()
+    await until(lambda: len(served._firing) == 1)
+    rows.rows[2, "|wait"] = clock.now() + 3_600_000
+    clock.advance(3_600)
+    await until(lambda: fired == [2])
+    opened.set()
+    await until(lambda: fired == [2, 1])
+    await served.stop()
+
+
+async def test_a_timer_that_is_committed_while_the_store_is_read_is_not_missed() -> None:
+    rows, clock, fired = Rows(), FakeClock(), list[int]()
+    served = timers(rows, clock, fired, window=60_000)
+    served.start()
+    await until(lambda: rows.reads == 1)
+    rows.rows[1, "|wait"] = clock.now() + 1  # the read that is under way does not see it
+    served.add(1, "|wait", clock.now() + 1)
+    clock.advance(1)
+    await until(lambda: fired == [1])
+    assert rows.reads == 1
+    await served.stop()
+
+
+async def test_a_timer_that_was_removed_wakes_nobody() -> None:
+    rows, clock = Rows(), FakeClock()
+    asked: list[int] = []
+
+    async def fire(key: int, name: str, due: int) -> None:
+        asked.append(key)
+
+    served = Timers(rows, clock, fire, 60_000)  # type: ignore[arg-type]
+    served.start()
+    await until(lambda: rows.reads == 1)
+    for key in (1, 2, 3):
+        served.add(key, "5.0/|timeout", clock.now() + 50)
+    served.remove(1, ["5.0/|timeout"], ())
+    served.remove(2, (), ["5."])
+    clock.advance(1)
+    await until(lambda: asked == [3])
+    await served.stop()
+
+
+async def test_a_store_that_fails_is_not_asked_without_a_pause() -> None:
+    rows, clock = Rows(), FakeClock()
+    rows.rows = {(key, "|wait"): clock.now() for key in range(6_000)}
+    tries = 0
+
+    async def fire(key: int, name: str, due: int) -> None:
+        nonlocal tries
+        tries += 1
+        raise StoreFull("disk full")
+
+    served = Timers(rows, clock, fire, 40)  # type: ignore[arg-type]
+    timers_module.logger.disabled = True
+    served.start()
+    await until(lambda: tries > 0)
+    await asyncio.sleep(0.05)
+    assert tries < 500
+    assert rows.reads == 1
+    await served.stop()
+    timers_module.logger.disabled = False
+
+
+async def test_timers_that_cannot_be_read_are_read_again() -> None:
+    rows, clock, fired = Rows(), FakeClock(), list[int]()
+    rows.rows = {(1, "|wait"): clock.now()}
+    served = timers(rows, clock, fired)
+    read, faults = rows.due_timers, [StoreError("busy")]
+
+    async def once_broken(until: int, limit: int) -> list[TimerRow]:
+        if faults:
+            raise faults.pop()
+        return await read(until, limit)
+
+    rows.due_timers = once_broken  # type: ignore[method-assign]
+    served.start()
+    await until(lambda: fired == [1])
+    await served.stop()
