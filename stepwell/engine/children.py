@@ -13,27 +13,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid5
 
-from stepwell.engine.dispatch import (
-    Child,
-    Dispatcher,
-    Failed,
-    Outcome,
-    Refused,
-    StartExecution,
-    SubmitFailed,
-    Submitted,
-    Succeeded,
-    Task,
-    TimedOut,
-)
+from stepwell.engine.attempt import stimulus_of
+from stepwell.engine.dispatch import Child, Dispatcher, Outcome, Refused, StartExecution, Task
 from stepwell.engine.driver import Driver
 from stepwell.engine.errors import ExecutionAlreadyExists
+from stepwell.engine.express import EXPRESS, express_arn
 from stepwell.engine.records import ABORT, STARTED
 from stepwell.engine.requests import Started, StartRequest
 from stepwell.engine.tokens import open_token
 from stepwell.language.resource import parse_resource
-from stepwell.machine import stimulus as stimuli
-from stepwell.machine.stimulus import Stimulus, Stop
+from stepwell.machine.stimulus import Stop
 from stepwell.store.protocol import EffectRow, ExecutionRow, Store
 
 _NAMES = UUID("9c1b6b1e-5d0c-4d6a-9d0f-2f4f7c0e8a51")  # the space of the names that are derived from tokens
@@ -60,7 +49,14 @@ class Children:
             return None
         return self._dispatcher.child_outcome(task.resource, child)
 
-    async def _child(self, key: int, task: Task, asked: StartExecution) -> Child | Refused:
+    async def start_alone(self, task: Task, asked: StartExecution) -> Outcome:
+        """Start the execution that a task of an Express execution asks for: nothing waits for it, or ends it.
+
+        Raises StoreError, Stopping, TooManyExecutions.
+        """
+        return self._dispatcher.child_outcome(task.resource, await self._child(None, task, asked))
+
+    async def _child(self, key: int | None, task: Task, asked: StartExecution) -> Child | Refused:
         name = asked.name or str(uuid5(_NAMES, task.token))
         arn = f"{asked.machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
         machine = await self._store.find_machine(asked.machine_arn)
@@ -68,9 +64,11 @@ class Children:
             return Refused("missing", asked.machine_arn, arn)
         if machine.status != "ACTIVE":
             return Refused("deleting", asked.machine_arn, arn)
-        if machine.type != "STANDARD":
-            return Refused("unsupported", asked.machine_arn, arn)
-        _, clock = await self._driver.identity(key)
+        if machine.type == EXPRESS:
+            if asked.awaited:
+                return Refused("unsupported", asked.machine_arn, arn)
+            arn = express_arn(machine.arn, name)
+        clock = None if key is None else (await self._driver.identity(key))[1]
         request = StartRequest(
             machine=machine,
             arn=arn,
@@ -123,7 +121,7 @@ class Children:
         assert new.awaited_by is not None
         _, path = open_token(new.parent_token)
         outcome = self._dispatcher.child_outcome(parse_resource(new.awaited_by), _as_child(row, begins=begins))
-        stimulus = _stimulus(path, new.parent_token, outcome, new.arn)
+        stimulus = stimulus_of(path, new.parent_token, outcome, new.arn)
         try:
             if await self._driver.submit(new.parent_key, stimulus, settles=message, at=row.change.clock) is not None:
                 return
@@ -160,17 +158,3 @@ def _as_child(row: ExecutionRow, *, begins: bool) -> Child:
         trace_header=new.trace_header,
         redrive_count=change.redrive_count,
     )
-
-
-def _stimulus(path: str, token: str, outcome: Outcome, child: str) -> Stimulus:
-    match outcome:
-        case Succeeded():
-            return stimuli.TaskSucceeded(path, token, outcome.output)
-        case Failed():
-            return stimuli.TaskFailed(path, token, outcome.error, outcome.cause)
-        case TimedOut():
-            return stimuli.TaskTimedOut(path, token, outcome.error, outcome.cause)
-        case Submitted():
-            return stimuli.TaskSubmitted(path, token, outcome.output, child)
-        case SubmitFailed():
-            return stimuli.TaskSubmitFailed(path, token, outcome.error, outcome.cause)

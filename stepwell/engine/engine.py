@@ -24,11 +24,12 @@ from stepwell.engine.errors import (
     TaskDoesNotExist,
     TaskTimedOut,
 )
+from stepwell.engine.express import EXPRESS, Express
 from stepwell.engine.live import Live, new_execution
+from stepwell.engine.messages import Messages
 from stepwell.engine.outbox import Outbox
 from stepwell.engine.programs import Programs
 from stepwell.engine.reading import read_history
-from stepwell.engine.messages import Messages
 from stepwell.engine.records import CONTINUE, MESSAGE
 from stepwell.engine.requests import ActivityTask, Started, StartRequest
 from stepwell.engine.settings import EngineSettings
@@ -40,7 +41,7 @@ from stepwell.machine.execution import Execution
 from stepwell.machine.history import Event
 from stepwell.machine.stimulus import Start, Stimulus, Stop, TimerFired
 from stepwell.machine.turn import Turn
-from stepwell.store.protocol import Store, TurnRecord
+from stepwell.store.protocol import ExecutionRow, Store, TurnRecord
 
 __all__ = ["Engine", "EngineSettings"]
 
@@ -70,6 +71,15 @@ class Engine:
             store, dispatcher, self._driver.submit, self._driver.wake, self._children.start, settings.in_flight
         )
         self._messages = Messages(store, self._children.deliver)
+        self._express = Express(
+            store,
+            self._programs,
+            dispatcher,
+            self._children.start_alone,
+            self._clock,
+            self._draw_key,
+            settings,
+        )
         self._activities = Activities(store, self._driver)
         self._watchers: dict[int, set[asyncio.Future[None]]] = {}
         self._last_key = 0
@@ -81,6 +91,7 @@ class Engine:
         self._timers.start()
         self._outbox.start()
         self._messages.start()
+        self._express.start()
         after = 0
         while keys := await self.store.virtual_executions(after, _PAGE):
             for key in keys:
@@ -96,7 +107,7 @@ class Engine:
             _wake(watchers)
         await self._timers.stop()
         await self._messages.stop()
-        await self._outbox.stop(grace)
+        await asyncio.gather(self._outbox.stop(grace), self._express.stop(grace))
         await self._dispatcher.stop(grace)
         await self._driver.finish()
 
@@ -111,10 +122,12 @@ class Engine:
         """Start an execution; the answer comes after the commit.
 
         The same name and input while the execution runs give the same answer. Raises ExecutionAlreadyExists, Stopping,
-        StoreError.
+        StoreError; for an Express machine TooManyExecutions, and never ExecutionAlreadyExists.
         """
         self._refuse_while_stopping()
         machine = request.machine
+        if machine.type == EXPRESS:
+            return await self._express.start_execution(request)
         now = self._clock.now()
         clock = now if request.virtual else request.clock
         compiled = self._programs.cached(machine.definition_hash) or await self._programs.get(machine.definition_hash)
@@ -126,6 +139,11 @@ class Engine:
         except AlreadyStarted:
             return await self._same_start(request)
         return Started(new.arn, new.start_date)
+
+    async def run_execution(self, request: StartRequest) -> ExecutionRow:
+        """Run a synchronous execution of an Express machine; how it has ended. Raises TooManyExecutions, Stopping."""
+        self._refuse_while_stopping()
+        return await self._express.run_execution(request)
 
     async def _same_start(self, request: StartRequest) -> Started:
         row = await self.store.find_execution(request.arn)

@@ -37,3 +37,10 @@ class TaskTimedOut(EngineError):
 
 class Stopping(EngineError):
     """The engine is shutting down and takes nothing new."""
+
+
+class TooManyExecutions(EngineError):
+    """As many Express executions are under way as are allowed."""
+
+    def __init__(self, bound: int) -> None:
+        super().__init__(f"{bound} Express executions are under way")

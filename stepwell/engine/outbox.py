@@ -15,17 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
-from stepwell.engine.dispatch import (
-    Dispatcher,
-    Failed,
-    Outcome,
-    StartExecution,
-    SubmitFailed,
-    Submitted,
-    Succeeded,
-    Task,
-    TimedOut,
-)
+from stepwell.engine.attempt import close, stimulus_of, task_of
+from stepwell.engine.dispatch import Dispatcher, Outcome, StartExecution, Submitted, Task
 from stepwell.engine.live import new_execution
 from stepwell.engine.records import decode_effect, effect_references
 from stepwell.machine import stimulus as stimuli
@@ -118,7 +109,7 @@ class Outbox:
             return
         under = tasks[effect.id] = _Under(effect.path)
         self._count += 1
-        task = _task(execution, effect, virtual)
+        task = task_of(execution, effect, virtual)
         under.run = asyncio.get_running_loop().create_task(self._carry_out(execution.key, effect, task, under))
         # Not at the end of the coroutine: one that is cancelled before its first step never gets there.
         under.run.add_done_callback(lambda _: self._forget(execution.key, effect.id, virtual))
@@ -204,7 +195,7 @@ class Outbox:
             logger.exception("a defect in the dispatcher fails the task %s", task.resource.arn)
         finally:
             if outcomes is not None:
-                await _close(outcomes)
+                await close(outcomes)
         cause = "An internal error occurred while carrying out the task."
         under.closing = True
         await self._tell(key, stimuli.TaskFailed(effect.path, effect.token, "States.TaskFailed", cause))
@@ -228,7 +219,7 @@ class Outbox:
             submitted = isinstance(outcome, Submitted)
             handed_on = submitted and effect.resource.pattern == "waitForTaskToken"
             under.closing = handed_on or not submitted
-            turn = await self._tell(key, _stimulus(effect, outcome))
+            turn = await self._tell(key, stimulus_of(effect.path, effect.token, outcome))
             if turn is None or not submitted:
                 return True
             under.closing = False
@@ -255,45 +246,3 @@ async def _patiently(work: Callable[[], Awaitable[T | None]]) -> T | None:
             logger.warning("the store has refused, trying again in %.1f s: %s", pause, error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _PATIENCE)
-
-
-async def _close(outcomes: object) -> None:
-    """End what the dispatcher still runs for a task."""
-    close = getattr(outcomes, "aclose", None)
-    try:
-        if close is not None:
-            await close()
-    except Exception:
-        logger.exception("a defect in the dispatcher at the end of a task")
-
-
-def _task(execution: Execution, effect: TaskEffect, virtual: bool) -> Task:
-    return Task(
-        resource=effect.resource,
-        input=effect.input,
-        token=effect.token,
-        execution_arn=execution.arn,
-        machine_arn=execution.machine_arn,
-        state_name=effect.state_name,
-        role_arn=execution.role_arn,
-        idempotency_key=f"{execution.arn}:{effect.id}",
-        deadline=effect.deadline,
-        test_case=execution.test_case,
-        call=effect.call,
-        virtual=virtual,
-    )
-
-
-def _stimulus(effect: TaskEffect, outcome: Outcome) -> Stimulus:
-    path, token = effect.path, effect.token
-    match outcome:
-        case Succeeded():
-            return stimuli.TaskSucceeded(path, token, outcome.output)
-        case Failed():
-            return stimuli.TaskFailed(path, token, outcome.error, outcome.cause)
-        case TimedOut():
-            return stimuli.TaskTimedOut(path, token, outcome.error, outcome.cause)
-        case Submitted():
-            return stimuli.TaskSubmitted(path, token, outcome.output)
-        case SubmitFailed():
-            return stimuli.TaskSubmitFailed(path, token, outcome.error, outcome.cause)

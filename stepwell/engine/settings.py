@@ -8,8 +8,15 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """`in_flight` bounds the tasks that are dispatched at once; more wait in the outbox, on disk. `timer_window` is how
-    far ahead timers are held in memory. `idle_executions` is how many executions that merely wait stay in memory."""
+    far ahead timers are held in memory. `idle_executions` is how many executions that merely wait stay in memory.
+
+    `express_executions` bounds the Express executions under way, `express_limit` the time that each of them may take,
+    `express_log_bytes` what the logs of all of them may take in memory.
+    """
 
     in_flight: int = 1_000
     timer_window: int = 10_000
     idle_executions: int = 256
+    express_executions: int = 1_000
+    express_limit: int = 300_000  # AWS's quota
+    express_log_bytes: int = 64 << 20

@@ -1,0 +1,204 @@
+"""One Express execution under way: its turns, timers and tasks, all of it in memory.
+
+Rules that must stay true here:
+- Turns are taken one after the other, each whole, on the event loop.
+- When the execution has ended, or is abandoned, nothing of it is left running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stepwell.engine.attempt import close, stimulus_of, task_of
+from stepwell.engine.clock import Clock
+from stepwell.engine.dispatch import Dispatcher, Outcome, StartExecution, Submitted, Task
+from stepwell.engine.express_log import ExpressLog
+from stepwell.engine.live import apply_turn
+from stepwell.language.model import Program
+from stepwell.machine.advance import advance, break_down
+from stepwell.machine.execution import Execution
+from stepwell.machine.stimulus import Continue, Start, Stimulus, TaskFailed, TimerFired
+from stepwell.machine.turn import TaskEffect, Turn
+
+logger = logging.getLogger("stepwell.engine")
+
+StartChild: TypeAlias = Callable[[Task, StartExecution], Awaitable[Outcome]]
+
+_LIMIT = "|limit"  # the timer of the time that an Express execution may take
+_EXECUTION = "|execution"  # the machine's name for the timer that ends an execution
+
+
+@dataclass(slots=True)
+class _Timer:
+    due: int
+    handle: asyncio.TimerHandle | None  # None on a virtual clock
+
+
+class ExpressRun:
+    """`ended` gets the turn that ended the execution, or what it was abandoned with.
+
+    `limit` is how long the execution may take, in milliseconds. On a virtual clock it begins at `virtual_now`.
+    `start_child` starts an execution that a task asks for.
+    """
+
+    def __init__(
+        self,
+        execution: Execution,
+        program: Program,
+        dispatcher: Dispatcher,
+        start_child: StartChild,
+        clock: Clock,
+        limit: int,
+        log: ExpressLog,
+        virtual_now: int | None = None,
+    ) -> None:
+        self.log = log
+        self.ended: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        self._execution = execution
+        self._program = program
+        self._dispatcher = dispatcher
+        self._start_child = start_child
+        self._clock = clock
+        self._limit = limit
+        self._virtual_now = virtual_now
+        self._loop = asyncio.get_running_loop()
+        self._timers: dict[str, _Timer] = {}
+        self._open: dict[int, tuple[str, asyncio.Task[None]]] = {}  # by effect: frame's path and what carries it out
+        self._running: set[asyncio.Task[None]] = set()
+        self._continuing = False
+
+    def start(self) -> None:
+        """Begin, and run on until the execution waits or has ended."""
+        self._set_timer(_LIMIT, self._now() + self._limit)
+        self._take(Start())
+
+    async def abandon(self, error: Exception) -> None:
+        """Let go of the execution where it stands."""
+        self._end_all()
+        if not self.ended.done():
+            self.ended.set_exception(error)
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    # -- turns
+
+    def _now(self) -> int:
+        return self._clock.now() if self._virtual_now is None else self._virtual_now
+
+    def _take(self, stimulus: Stimulus) -> bool:
+        """One turn. False where the stimulus is stale."""
+        if self.ended.done():
+            return False
+        execution, now = self._execution, self._now()
+        try:
+            turn = advance(self._program, execution, stimulus, now, os.urandom(32))
+        except Exception:
+            logger.exception("a defect ends the execution %s", execution.arn)
+            turn = break_down(self._program, execution, now)
+        if turn is None:
+            return False
+        apply_turn(execution, turn)
+        self.log.add(turn.events)
+        if turn.stop_date is not None:
+            self._end_all()
+            self.ended.set_result(turn)
+            return True
+        self._let_go(turn)
+        for name, due in turn.timers.items():
+            self._set_timer(name, due)
+        for effect in turn.effects:
+            self._begin(effect)
+        if turn.more and not self._continuing:
+            self._continuing = True
+            self._loop.call_soon(self._go_on)
+        elif self._virtual_now is not None:
+            self._loop.call_soon(self._jump)
+        return True
+
+    def _go_on(self) -> None:
+        """What the budget of a turn has left: others have had their turn meanwhile."""
+        self._continuing = False
+        self._take(Continue())
+
+    def _let_go(self, turn: Turn) -> None:
+        """End the timers and tasks that a turn has removed."""
+        for name in turn.timers_removed:
+            self._clear_timer(name)
+        for prefix in turn.timers_removed_below:
+            for name in [name for name in self._timers if name.startswith(prefix)]:
+                self._clear_timer(name)
+        for effect_id in turn.effects_removed:
+            self._cancel(effect_id)
+        for prefix in turn.effects_removed_below:
+            for effect_id in [effect_id for effect_id, (path, _) in self._open.items() if path.startswith(prefix)]:
+                self._cancel(effect_id)
+
+    def _end_all(self) -> None:
+        for name in list(self._timers):
+            self._clear_timer(name)
+        for effect_id in list(self._open):
+            self._cancel(effect_id)
+
+    # -- timers
+
+    def _set_timer(self, name: str, due: int) -> None:
+        self._clear_timer(name)
+        handle = None
+        if self._virtual_now is None:
+            handle = self._loop.call_later(max(0, due - self._now()) / 1000, self._fire, name)
+        self._timers[name] = _Timer(due, handle)
+
+    def _clear_timer(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None and timer.handle is not None:
+            timer.handle.cancel()
+
+    def _fire(self, name: str) -> None:
+        del self._timers[name]
+        self._take(TimerFired(_EXECUTION if name == _LIMIT else name))
+
+    def _jump(self) -> None:
+        """Let a virtual clock jump to the next timer where nothing else can happen before it."""
+        if self._open or self._continuing or not self._timers or self._virtual_now is None:
+            return
+        name = min(self._timers, key=lambda name: (self._timers[name].due, name))
+        self._virtual_now = max(self._virtual_now, self._timers[name].due)
+        self._fire(name)
+
+    # -- tasks
+
+    def _begin(self, effect: TaskEffect) -> None:
+        task = task_of(self._execution, effect, self._virtual_now is not None)
+        run = self._loop.create_task(self._carry_out(effect, task))
+        self._open[effect.id] = (effect.path, run)
+        self._running.add(run)
+        run.add_done_callback(self._running.discard)
+
+    def _cancel(self, effect_id: int) -> None:
+        found = self._open.pop(effect_id, None)
+        if found is not None:
+            found[1].cancel()
+
+    async def _carry_out(self, effect: TaskEffect, task: Task) -> None:
+        outcomes: AsyncIterator[Outcome | StartExecution] | None = None
+        try:
+            outcomes = self._dispatcher.run(task)
+            async for told in outcomes:
+                outcome = await self._start_child(task, told) if isinstance(told, StartExecution) else told
+                if not isinstance(outcome, Submitted):
+                    self._open.pop(effect.id, None)  # nothing is left to cancel
+                if not self._take(stimulus_of(effect.path, effect.token, outcome)) or effect.id not in self._open:
+                    return
+            logger.error("the dispatcher has told no outcome of the task %s", task.resource.arn)
+        except Exception:
+            logger.exception("a defect in the dispatcher fails the task %s", task.resource.arn)
+        finally:
+            if outcomes is not None:
+                await close(outcomes)
+        self._open.pop(effect.id, None)
+        cause = "An internal error occurred while carrying out the task."
+        self._take(TaskFailed(effect.path, effect.token, "States.TaskFailed", cause))
