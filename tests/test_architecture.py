@@ -81,7 +81,7 @@ IMPURE_CALLS = frozenset(
 
 # The packages from outside that a room may import; all others are our own or the standard library's.
 OUTSIDE: dict[str, frozenset[str]] = {
-    "language": frozenset({"orjson", "re2"}),
+    "language": frozenset({"jlens", "orjson", "re2"}),
     "machine": frozenset({"orjson"}),
     "store": frozenset({"orjson", "msgspec"}),
     "vault": frozenset(),
@@ -90,6 +90,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn"}),
     "settings": frozenset({"msgspec"}),
     "mounts": frozenset({"starlette"}),
+    "event_loop": frozenset({"uvloop"}),
     "serve": frozenset({"starlette", "uvicorn", "uvloop"}),
     "commands": frozenset({"rich"}),
 }
