@@ -72,8 +72,36 @@ def machine(arn: str) -> MachineArn:
     return MachineArn(arn, name, None)
 
 
+def version_arn(machine_arn: str, number: int) -> str:
+    """The ARN of a machine's version."""
+    return f"{machine_arn}:{number}"
+
+
+def alias_arn(machine_arn: str, name: str) -> str:
+    """The ARN of a machine's alias."""
+    return f"{machine_arn}:{name}"
+
+
+def version_number(qualifier: str) -> int | None:
+    """The number of a version; None where the qualifier is an alias's name, which is never all digits."""
+    return int(qualifier) if qualifier.isascii() and qualifier.isdigit() else None
+
+
+def refuse_label(arn: str) -> None:
+    """Raises ValidationException where the ARN of a machine names a Distributed Map's label."""
+    if "/" in arn.rpartition(":")[2]:
+        raise faults.validation(
+            f"This operation does not support the ARN of a Distributed Map: '{arn}'",
+            "API_DOES_NOT_SUPPORT_LABELED_ARNS",
+        )
+
+
 def unqualified(arn: str) -> str:
-    """The ARN of a machine that must not be of a version, an alias or a map's label: there it does not exist."""
+    """The ARN of a machine that must not be of a version or an alias: there it does not exist.
+
+    Raises InvalidArn, ValidationException, StateMachineDoesNotExist.
+    """
+    refuse_label(arn)
     if machine(arn).qualifier is not None:
         raise faults.machine_does_not_exist(arn)
     return arn

@@ -31,8 +31,19 @@ def unknown_operation(message: str) -> ApiFault:
     return ApiFault("UnknownOperationException", message)
 
 
-def validation(message: str) -> ApiFault:
-    return ApiFault("ValidationException", message)
+def validation(message: str, reason: str | None = None) -> ApiFault:
+    """`reason` is one of the model's ValidationExceptionReason."""
+    if reason is None:
+        return ApiFault("ValidationException", message)
+    return ApiFault("ValidationException", message, reason=reason)
+
+
+def conflict(message: str) -> ApiFault:
+    return ApiFault("ConflictException", message, 409)
+
+
+def quota_exceeded(message: str) -> ApiFault:
+    return ApiFault("ServiceQuotaExceededException", message, 402)
 
 
 def missing_required(message: str) -> ApiFault:
@@ -58,6 +69,10 @@ def resource_not_found(arn: str) -> ApiFault:
     return ApiFault("ResourceNotFound", f"Resource not found: '{arn}'", resourceName=arn)
 
 
+def referenced_resource_not_found() -> ApiFault:
+    return ApiFault("ResourceNotFound", "Request references a resource that does not exist.")
+
+
 def too_many_tags(arn: str, limit: int) -> ApiFault:
     return ApiFault("TooManyTags", f"A resource can have at most {limit} tags: '{arn}'", resourceName=arn)
 
@@ -81,6 +96,10 @@ def machine_type_not_supported(
     message: str = "This operation is not supported by this type of state machine",
 ) -> ApiFault:
     return ApiFault("StateMachineTypeNotSupported", message)
+
+
+def invalid_routing(message: str) -> ApiFault:
+    return validation(message, "INVALID_ROUTING_CONFIGURATION")
 
 
 def invalid_logging(why: str) -> ApiFault:

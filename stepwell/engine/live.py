@@ -102,6 +102,8 @@ def new_execution(new: NewExecution) -> Execution:
         role_arn=new.role_arn,
         start_date=new.start_date,
         input=Datum.of_text(new.input),
+        version_arn=new.version_arn,
+        alias_arn=new.alias_arn,
         test_case=new.test_case,
     )
 

@@ -14,15 +14,17 @@ from stepwell.store.protocol import MachineRow, NewExecution
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRequest:
-    """One execution to start. `arn` is the execution's own; `definition_hash`, `role_arn` and `revision_id` default to
-    those of the machine's newest revision. `virtual` asks for a virtual clock that begins now, `clock` for one that
-    begins then. For the parent see `NewExecution`."""
+    """One execution to start. `arn` is the execution's own; `machine` has the definition, the role and the revision
+    that are meant: those of the version where `version_arn` names one. `virtual` asks for a virtual clock that begins
+    now, `clock` for one that begins then. For the parent see `NewExecution`."""
 
     machine: MachineRow
     arn: str
     name: str
     input: str
     trace_header: str | None = None
+    version_arn: str | None = None
+    alias_arn: str | None = None
     test_case: str | None = None
     virtual: bool = False
     clock: int | None = None
@@ -45,6 +47,8 @@ class StartRequest:
             start_date=start_date,
             input=self.input,
             trace_header=self.trace_header,
+            version_arn=self.version_arn,
+            alias_arn=self.alias_arn,
             test_case=self.test_case,
             parent_key=self.parent_key,
             parent_token=self.parent_token,

@@ -159,7 +159,12 @@ def _start(run: Run) -> bool:
     execution = run.execution
     if execution.last_event_id:
         return False
-    run.note(0, "ExecutionStarted", {"input": execution.input.text, "roleArn": execution.role_arn})
+    details: dict[str, Json] = {"input": execution.input.text, "roleArn": execution.role_arn}
+    if execution.version_arn is not None:
+        details["stateMachineVersionArn"] = execution.version_arn
+    if execution.alias_arn is not None:
+        details["stateMachineAliasArn"] = execution.alias_arn
+    run.note(0, "ExecutionStarted", details)
     run.add_frame(Frame(path="", program=run.program, state=run.program.start_at, input=execution.input, last_id=0))
     if run.program.timeout_seconds is not None:
         root = run.frame("")

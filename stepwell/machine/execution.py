@@ -103,6 +103,8 @@ class Execution:
     status: Status = "RUNNING"
     last_event_id: int = 0
     redrive_count: int = 0
+    version_arn: str | None = None
+    alias_arn: str | None = None
     test_case: str | None = None
     workflow: Workflow = "STANDARD"
     calls: dict[str, int] = field(default_factory=dict)

@@ -6,7 +6,17 @@
 from collections.abc import Mapping
 from typing import Final
 
-from stepwell.api.operations import activities, callbacks, definitions, executions, history, state_machines, tags
+from stepwell.api.operations import (
+    activities,
+    aliases,
+    callbacks,
+    definitions,
+    executions,
+    history,
+    state_machines,
+    tags,
+    versions,
+)
 from stepwell.api.request import Handler
 
 HANDLERS: Final[Mapping[str, Handler]] = {
@@ -16,6 +26,14 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "DeleteStateMachine": state_machines.delete_state_machine,
     "ListStateMachines": state_machines.list_state_machines,
     "ValidateStateMachineDefinition": definitions.validate_state_machine_definition,
+    "PublishStateMachineVersion": versions.publish_state_machine_version,
+    "ListStateMachineVersions": versions.list_state_machine_versions,
+    "DeleteStateMachineVersion": versions.delete_state_machine_version,
+    "CreateStateMachineAlias": aliases.create_state_machine_alias,
+    "DescribeStateMachineAlias": aliases.describe_state_machine_alias,
+    "UpdateStateMachineAlias": aliases.update_state_machine_alias,
+    "DeleteStateMachineAlias": aliases.delete_state_machine_alias,
+    "ListStateMachineAliases": aliases.list_state_machine_aliases,
     "StartExecution": executions.start_execution,
     "StopExecution": executions.stop_execution,
     "DescribeExecution": executions.describe_execution,

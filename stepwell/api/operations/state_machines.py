@@ -1,31 +1,28 @@
 """State machines.
 
 Rules that must stay true here:
-- Creating is idempotent by name, definition, type and configuration; role and tags are not compared and not applied.
+- Creating is idempotent by name, definition, type, configuration and the version that it publishes; role and tags are
+  not compared and not applied.
 - A revision is new only when the definition, the role or the configuration has changed; a machine that was never
   changed has none to show.
-- A machine with running executions is not removed but DELETING; it is gone with the first look at it after the last of
-  them has ended.
+- The ARN of a version answers the version as it was published; that of an alias, one of its versions.
 """
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import Final
 
 from stepwell.api import arns, configuration, faults, tagging
 from stepwell.api.configuration import Configuration
+from stepwell.api.machines import ACTIVE, DELETING, INITIAL_REVISION, is_there, machine_of, target_of
 from stepwell.api.names import check_name
 from stepwell.api.operations.definitions import check_definition
+from stepwell.api.operations.versions import publish
 from stepwell.api.request import Answer, Request, seconds
 from stepwell.engine.programs import definition_hash
 from stepwell.language.values import Json
 from stepwell.store.protocol import ListPosition, MachineRow
-
-INITIAL_REVISION: Final = "INITIAL"
-ACTIVE: Final = "ACTIVE"
-DELETING: Final = "DELETING"
 
 
 async def create_state_machine(request: Request) -> Answer:
@@ -53,33 +50,41 @@ async def create_state_machine(request: Request) -> Answer:
         update_date=now,
         revision_id=INITIAL_REVISION,
         configuration=wanted.text(),
+        created_version=(request.optional_text("versionDescription") or "") if request.flag("publish") else None,
     )
     made = await store.create_machine(row, definition, tags)
     if made is None:
         made = await _existing(request, row) or await store.create_machine(row, definition, tags)
     if made is None:
         raise faults.machine_already_exists(arn)
-    return {"stateMachineArn": made.arn, "creationDate": seconds(made.creation_date)}
+    answer: Answer = {"stateMachineArn": made.arn, "creationDate": seconds(made.creation_date)}
+    if made.created_version is not None:
+        version = await publish(request, made, made.revision_id, made.created_version)
+        answer["stateMachineVersionArn"] = arns.version_arn(made.arn, version.number)
+    return answer
 
 
 async def describe_state_machine(request: Request) -> Answer:
-    row = await machine_of(request, request.text("stateMachineArn"))
+    target = await target_of(request, request.text("stateMachineArn"))
+    row, version = target.machine, target.version
     found = configuration.stored(row.configuration)
     definition: str | None = "{}"
     if request.optional_text("includedData") != "METADATA_ONLY":
         definition = await request.context.store.definition(row.definition_hash)
     answer: Answer = {
-        "stateMachineArn": row.arn,
+        "stateMachineArn": target.version_arn or row.arn,
         "name": row.name,
         "status": row.status,
         "definition": definition,
         "roleArn": row.role_arn,
         "type": row.type,
-        "creationDate": seconds(row.creation_date),
+        "creationDate": seconds(row.creation_date if version is None else version.creation_date),
         **configuration_members(found),
     }
     if row.revision_id != INITIAL_REVISION:
         answer["revisionId"] = row.revision_id
+    if version is not None and version.description is not None:
+        answer["description"] = version.description
     return answer
 
 
@@ -113,6 +118,10 @@ async def update_state_machine(request: Request) -> Answer:
     answer: Answer = {"updateDate": seconds(wanted.update_date)}
     if wanted.revision_id != INITIAL_REVISION:
         answer["revisionId"] = wanted.revision_id
+    if request.flag("publish"):
+        description = request.optional_text("versionDescription")
+        version = await publish(request, wanted, wanted.revision_id, description)
+        answer["stateMachineVersionArn"] = arns.version_arn(wanted.arn, version.number)
     return answer
 
 
@@ -142,20 +151,12 @@ async def list_state_machines(request: Request) -> Answer:
         date, key = context.page_tokens.open(token, "ListStateMachines", (prefix,), context.now())
         after = ListPosition(int(date), int(key))
     rows = await context.store.list_machines(prefix, after, size + 1)
-    answer: Answer = {"stateMachines": [_listed(row) for row in rows[:size] if await _is_there(request, row)]}
+    answer: Answer = {"stateMachines": [_listed(row) for row in rows[:size] if await is_there(request, row)]}
     if len(rows) > size:
         last = rows[size - 1]
         position = (last.creation_date, last.id)
         answer["nextToken"] = context.page_tokens.issue("ListStateMachines", (prefix,), position, context.now())
     return answer
-
-
-async def machine_of(request: Request, arn: str) -> MachineRow:
-    """The machine of an ARN. Raises InvalidArn, StateMachineDoesNotExist."""
-    row = await request.context.store.find_machine(arns.unqualified(arn))
-    if row is None or not await _is_there(request, row):
-        raise faults.machine_does_not_exist(arn)
-    return row
 
 
 def configuration_members(found: Configuration) -> dict[str, Json]:
@@ -167,23 +168,15 @@ def configuration_members(found: Configuration) -> dict[str, Json]:
     }
 
 
-async def _is_there(request: Request, row: MachineRow) -> bool:
-    """False, and the machine removed, where it was being deleted and its last execution has ended."""
-    if row.status != DELETING or await request.context.store.count_executions(row.id, "RUNNING") > 0:
-        return True
-    await request.context.store.delete_machine(row.id)
-    return False
-
-
 async def _existing(request: Request, wanted: MachineRow) -> MachineRow | None:
     """The machine that has the name already, where the request asks for the very same; None where it is gone."""
     row = await request.context.store.find_machine(wanted.arn)
-    if row is None or not await _is_there(request, row):
+    if row is None or not await is_there(request, row):
         return None
     if row.status == DELETING:
         raise faults.machine_deleting(row.arn)
-    same = (row.definition_hash, row.type, row.configuration)
-    if same != (wanted.definition_hash, wanted.type, wanted.configuration):
+    same = (row.definition_hash, row.type, row.configuration, row.created_version)
+    if same != (wanted.definition_hash, wanted.type, wanted.configuration, wanted.created_version):
         raise faults.machine_already_exists(row.arn)
     return row
 
@@ -198,9 +191,7 @@ def _listed(row: MachineRow) -> Json:
 
 
 def _check_version_members(request: Request) -> None:
-    if request.flag("publish"):
-        raise faults.validation("Versions of state machines are not supported yet: publish must be false")
-    if request.optional_text("versionDescription") is not None:
+    if request.optional_text("versionDescription") is not None and not request.flag("publish"):
         raise faults.validation("Version description can only be set when publish is true")
 
 
