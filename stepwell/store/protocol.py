@@ -15,6 +15,46 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from stepwell.store.catalog import (
+    ActivityRow,
+    AliasRow,
+    Catalog,
+    ListPosition,
+    MachineRow,
+    Refusal,
+    RevisionRow,
+    Route,
+    VersionRow,
+)
+
+__all__ = [
+    "ActivityRow",
+    "AliasRow",
+    "Answer",
+    "Catalog",
+    "EffectRow",
+    "EventRecord",
+    "ExecutionChange",
+    "ExecutionRow",
+    "ListPosition",
+    "LoadedExecution",
+    "MachineRow",
+    "NewExecution",
+    "OutboxRow",
+    "Refusal",
+    "RevisionRow",
+    "Route",
+    "Store",
+    "StoreBusy",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreTooNew",
+    "TimerRow",
+    "TurnRecord",
+    "VersionRow",
+]
+
 SCHEMA_NOTE = "Times are milliseconds since 1970 (UTC); texts are UTF-8."
 
 
@@ -179,93 +219,7 @@ class LoadedExecution:
     timers: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineRow:
-    """A state machine at its newest revision. `id` is given by the store (0 while it has none)."""
-
-    arn: str
-    name: str
-    type: str  # STANDARD or EXPRESS
-    status: str  # ACTIVE or DELETING
-    definition_hash: str
-    role_arn: str
-    creation_date: int
-    update_date: int
-    revision_id: str
-    configuration: str  # JSON: loggingConfiguration, tracingConfiguration, encryptionConfiguration
-    created_version: str | None = None  # the description of the version that creating it published; None: none
-    id: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionRow:
-    """What a machine was between two updates. Revisions stay: versions and executions refer to them."""
-
-    machine_id: int
-    id: str
-    definition_hash: str
-    role_arn: str
-    configuration: str
-    update_date: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRow:
-    """A revision that was published. Numbers of a machine rise from 1 and are never given again."""
-
-    machine_id: int
-    number: int
-    revision_id: str
-    creation_date: int
-    description: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The share of an alias's executions, in percent, that a version gets."""
-
-    version: int
-    weight: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AliasRow:
-    """A name for one or two versions of a machine. `id` is given by the store (0 while it has none)."""
-
-    machine_id: int
-    name: str
-    routes: tuple[Route, ...]
-    creation_date: int
-    update_date: int
-    description: str | None = None
-    id: int = 0
-
-
-class Refusal(Enum):
-    """Why a version or an alias was not written."""
-
-    GONE = "gone"  # the machine, one of its versions or the alias is not there
-    REVISED = "revised"  # the machine is at another revision
-    FULL = "full"  # there are as many as are allowed
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityRow:
-    arn: str
-    name: str
-    creation_date: int
-    configuration: str = "{}"  # JSON: encryptionConfiguration
-
-
-@dataclass(frozen=True, slots=True)
-class ListPosition:
-    """Where a listing goes on: just behind the row with this date and key (newest first)."""
-
-    date: int
-    key: int
-
-
-class Store(Protocol):
+class Store(Catalog, Protocol):
     """One durable log. Opened by `open_store(url_or_path)` (`stepwell/store/open.py`), closed by `close`."""
 
     async def close(self) -> None:
@@ -349,89 +303,6 @@ class Store(Protocol):
 
     async def virtual_executions(self, after: int, limit: int) -> Sequence[int]:
         """Keys of executions with a timer on a virtual clock, in order, behind the key `after`."""
-        ...
-
-    # -- definitions, machines
-    async def put_definition(self, hash: str, text: str) -> None: ...
-
-    async def definition(self, hash: str) -> str | None: ...
-
-    async def create_machine(self, row: MachineRow, definition: str, tags: Mapping[str, str]) -> MachineRow | None:
-        """The row with its id; None where the ARN is taken (nothing is written then)."""
-        ...
-
-    async def update_machine(self, row: MachineRow, definition: str | None) -> bool:
-        """Replace the row with this `id`; a new revision id makes a revision. False where there is no such row."""
-        ...
-
-    async def find_machine(self, arn: str) -> MachineRow | None: ...
-
-    async def delete_machine(self, id: int) -> None:
-        """Remove a machine, its tags, versions and aliases; its executions and its revisions stay."""
-        ...
-
-    async def list_machines(self, arn_prefix: str, after: ListPosition | None, limit: int) -> Sequence[MachineRow]:
-        """Machines whose ARN begins so (a region and an account), oldest first, behind `after` (date, id)."""
-        ...
-
-    # -- revisions, versions, aliases
-    async def find_revision(self, machine_id: int, id: str) -> RevisionRow | None: ...
-
-    async def publish_version(
-        self, machine_id: int, revision_id: str, description: str | None, now: int, limit: int
-    ) -> VersionRow | Refusal:
-        """Make a version of the machine's revision, or answer the one that it has. GONE, REVISED or FULL."""
-        ...
-
-    async def find_version(self, machine_id: int, number: int) -> VersionRow | None: ...
-
-    async def list_versions(self, machine_id: int, below: int | None, limit: int) -> Sequence[VersionRow]:
-        """Newest first, with numbers below `below`."""
-        ...
-
-    async def delete_version(self, machine_id: int, number: int) -> Sequence[str]:
-        """Remove a version unless aliases name it: then their names. Nothing where it was not there."""
-        ...
-
-    async def create_alias(self, row: AliasRow, limit: int) -> AliasRow | Refusal:
-        """The row with its id, or the one that has the name already. GONE (one of the versions) or FULL."""
-        ...
-
-    async def update_alias(self, row: AliasRow) -> Refusal | None:
-        """Replace the row with this `id`. GONE where it, or one of the versions, is not there."""
-        ...
-
-    async def find_alias(self, machine_id: int, name: str) -> AliasRow | None: ...
-
-    async def list_aliases(
-        self, machine_id: int, version: int | None, after: ListPosition | None, limit: int
-    ) -> Sequence[AliasRow]:
-        """Oldest first, behind `after` (date, id); only those that name `version` where it is given."""
-        ...
-
-    async def delete_alias(self, machine_id: int, name: str) -> bool:
-        """False where there is none."""
-        ...
-
-    # -- activities, tags
-    async def create_activity(self, row: ActivityRow, tags: Mapping[str, str]) -> bool:
-        """False where the ARN is taken."""
-        ...
-
-    async def find_activity(self, arn: str) -> ActivityRow | None: ...
-
-    async def delete_activity(self, arn: str) -> None: ...
-
-    async def list_activities(
-        self, arn_prefix: str, after: tuple[int, str] | None, limit: int
-    ) -> Sequence[ActivityRow]:
-        """Oldest first, behind `after` (creation date, name)."""
-        ...
-
-    async def tags(self, arn: str) -> Mapping[str, str]: ...
-
-    async def set_tags(self, arn: str, set: Mapping[str, str], removed: Sequence[str], limit: int) -> bool:
-        """Write tags in one transaction. False, and nothing written, where more than `limit` would result."""
         ...
 
     # -- settings of the store itself
