@@ -63,6 +63,7 @@ PURE = frozenset(
             "bisect",
             "calendar",
             "collections",
+            "copy",
             "dataclasses",
             "datetime",
             "decimal",
