@@ -207,8 +207,9 @@ class Map(StateBase):
     `item_selector` (ItemSelector, or the older Parameters) is evaluated once an item, with `$$.Map.Item` in the context
     and the effective input as `$`; None hands the item on. `max_concurrency` evaluates to a whole number, 0 meaning no
     limit of the definition's own. `tolerated_count` evaluates to a whole number of iterations that may fail,
-    `tolerated_percentage` to a number from 0 to 100; None where the definition says nothing. `distributed` says that ProcessorConfig.Mode is DISTRIBUTED; the fields that only a
-    distributed Map reads stay in `distributed_fields` as they stand in the definition.
+    `tolerated_percentage` to a number from 0 to 100; None where the definition says nothing. `distributed` says that
+    ProcessorConfig.Mode is DISTRIBUTED; the fields that only a distributed Map reads stay in `distributed_fields` as
+    they stand in the definition.
     """
 
     processor: Program

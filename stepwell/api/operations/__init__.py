@@ -15,6 +15,7 @@ from stepwell.api.operations import (
     history,
     state_machines,
     tags,
+    test_state,
     versions,
 )
 from stepwell.api.request import Handler
@@ -34,6 +35,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "UpdateStateMachineAlias": aliases.update_state_machine_alias,
     "DeleteStateMachineAlias": aliases.delete_state_machine_alias,
     "ListStateMachineAliases": aliases.list_state_machine_aliases,
+    "TestState": test_state.test_state,
     "StartExecution": executions.start_execution,
     "StopExecution": executions.stop_execution,
     "DescribeExecution": executions.describe_execution,
