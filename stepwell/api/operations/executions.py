@@ -13,11 +13,16 @@ from typing import Final
 import orjson
 
 from stepwell.api import arns, configuration, faults
-from stepwell.api.machines import DELETING, INITIAL_REVISION, target_of
 from stepwell.api.names import check_name
-from stepwell.api.operations.state_machines import configuration_members
+from stepwell.api.operations.state_machines import (
+    DELETING,
+    INITIAL_REVISION,
+    configuration_members,
+    machine_of,
+)
 from stepwell.api.request import Answer, Request, seconds
 from stepwell.engine import errors
+from stepwell.engine.express import EXPRESS, express_arn
 from stepwell.engine.requests import StartRequest
 from stepwell.language.values import Json
 from stepwell.store.protocol import ExecutionRow, ListPosition
@@ -27,13 +32,25 @@ REDRIVABLE_EVENTS: Final = 24_999  # a history must be shorter than this
 
 
 async def start_execution(request: Request) -> Answer:
+    start = await requested_start(request)
+    try:
+        started = await request.context.engine.start_execution(start)
+    except errors.ExecutionAlreadyExists:
+        raise faults.execution_already_exists(start.arn) from None
+    except errors.TooManyExecutions:
+        raise faults.throttling() from None
+    return {"executionArn": started.arn, "startDate": seconds(started.start_date)}
+
+
+async def requested_start(request: Request) -> StartRequest:
+    """The execution that a request asks for, with an ARN of its machine's type.
+
+    Raises InvalidArn, StateMachineDoesNotExist, StateMachineDeleting, InvalidName, InvalidExecutionInput.
+    """
     arn = request.text("stateMachineArn")
-    target = await target_of(request, arn)
-    machine = target.machine
+    machine = await machine_of(request, arn)
     if machine.status == DELETING:
         raise faults.machine_deleting(arn)
-    if machine.type == "EXPRESS":
-        raise faults.machine_type_not_supported("Executions of EXPRESS state machines cannot be started yet")
     name = request.optional_text("name")
     name = str(uuid.uuid4()) if name is None else check_name(name)
     text = request.optional_text("input")
@@ -43,22 +60,15 @@ async def start_execution(request: Request) -> Answer:
         fault = json_fault(text)
         if fault is not None:
             raise faults.invalid_execution_input(fault)
-    execution_arn = arns.execution_arn(machine.arn, name)
-    start = StartRequest(
+    arn_of = express_arn if machine.type == EXPRESS else arns.execution_arn
+    return StartRequest(
         machine=machine,
-        arn=execution_arn,
+        arn=arn_of(machine.arn, name),
         name=name,
         input=text,
         trace_header=request.optional_text("traceHeader"),
-        version_arn=target.version_arn,
-        alias_arn=target.alias_arn,
         test_case=request.test_case,
     )
-    try:
-        started = await request.context.engine.start_execution(start)
-    except errors.ExecutionAlreadyExists:
-        raise faults.execution_already_exists(execution_arn) from None
-    return {"executionArn": started.arn, "startDate": seconds(started.start_date)}
 
 
 async def stop_execution(request: Request) -> Answer:
@@ -103,19 +113,20 @@ async def describe_state_machine_for_execution(request: Request) -> Answer:
     """The machine as it was when the execution started: definition, role and revision are the execution's own."""
     store = request.context.store
     new = (await execution_of(request)).new
-    revision = await store.find_revision(new.machine_id, new.revision_id)
+    machine = await store.find_machine(new.machine_arn)
     definition: str | None = "{}"
     if request.optional_text("includedData") != "METADATA_ONLY":
         definition = await store.definition(new.definition_hash)
+    updated = new.start_date if machine is None else min(machine.update_date, new.start_date)
     answer: Answer = {
         "stateMachineArn": new.machine_arn,
         "name": arns.machine(new.machine_arn).name,
         "definition": definition,
         "roleArn": new.role_arn,
-        "updateDate": seconds(new.start_date if revision is None else revision.update_date),
+        "updateDate": seconds(updated),
     }
-    if revision is not None:
-        answer.update(configuration_members(configuration.stored(revision.configuration)))
+    if machine is not None:
+        answer.update(configuration_members(configuration.stored(machine.configuration)))
     if new.revision_id != INITIAL_REVISION:
         answer["revisionId"] = new.revision_id
     return answer
@@ -133,18 +144,16 @@ async def list_executions(request: Request) -> Answer:
         raise faults.resource_not_found(map_run)
     if request.optional_text("redriveFilter") is not None:
         raise faults.validation("redriveFilter cannot be used with a stateMachineArn")
-    target = await target_of(request, arn)
-    machine = target.machine
-    if machine.type == "EXPRESS":
+    machine = await machine_of(request, arn)
+    if machine.type == EXPRESS:
         raise faults.machine_type_not_supported()
-    qualified = arn if target.version is not None else None
-    bound = (machine.id, status, qualified)
+    bound = (machine.id, status)
     after: ListPosition | None = None
     token = request.optional_text("nextToken")
     if token is not None:
         date, key = context.page_tokens.open(token, "ListExecutions", bound, context.now())
         after = ListPosition(int(date), int(key))
-    rows = await context.store.list_executions(machine.id, status, after, size + 1, qualified)
+    rows = await context.store.list_executions(machine.id, status, after, size + 1)
     answer: Answer = {"executions": [_listed(row) for _, row in rows[:size]]}
     if len(rows) > size:
         last = rows[size - 1][0]
