@@ -13,13 +13,9 @@ from typing import Final
 import orjson
 
 from stepwell.api import arns, configuration, faults
+from stepwell.api.machines import DELETING, INITIAL_REVISION, target_of
 from stepwell.api.names import check_name
-from stepwell.api.operations.state_machines import (
-    DELETING,
-    INITIAL_REVISION,
-    configuration_members,
-    machine_of,
-)
+from stepwell.api.operations.state_machines import configuration_members
 from stepwell.api.request import Answer, Request, seconds
 from stepwell.engine import errors
 from stepwell.engine.express import EXPRESS, express_arn
@@ -48,7 +44,8 @@ async def requested_start(request: Request) -> StartRequest:
     Raises InvalidArn, StateMachineDoesNotExist, StateMachineDeleting, InvalidName, InvalidExecutionInput.
     """
     arn = request.text("stateMachineArn")
-    machine = await machine_of(request, arn)
+    target = await target_of(request, arn)
+    machine = target.machine
     if machine.status == DELETING:
         raise faults.machine_deleting(arn)
     name = request.optional_text("name")
@@ -67,6 +64,8 @@ async def requested_start(request: Request) -> StartRequest:
         name=name,
         input=text,
         trace_header=request.optional_text("traceHeader"),
+        version_arn=target.version_arn,
+        alias_arn=target.alias_arn,
         test_case=request.test_case,
     )
 
@@ -113,20 +112,19 @@ async def describe_state_machine_for_execution(request: Request) -> Answer:
     """The machine as it was when the execution started: definition, role and revision are the execution's own."""
     store = request.context.store
     new = (await execution_of(request)).new
-    machine = await store.find_machine(new.machine_arn)
+    revision = await store.find_revision(new.machine_id, new.revision_id)
     definition: str | None = "{}"
     if request.optional_text("includedData") != "METADATA_ONLY":
         definition = await store.definition(new.definition_hash)
-    updated = new.start_date if machine is None else min(machine.update_date, new.start_date)
     answer: Answer = {
         "stateMachineArn": new.machine_arn,
         "name": arns.machine(new.machine_arn).name,
         "definition": definition,
         "roleArn": new.role_arn,
-        "updateDate": seconds(updated),
+        "updateDate": seconds(new.start_date if revision is None else revision.update_date),
     }
-    if machine is not None:
-        answer.update(configuration_members(configuration.stored(machine.configuration)))
+    if revision is not None:
+        answer.update(configuration_members(configuration.stored(revision.configuration)))
     if new.revision_id != INITIAL_REVISION:
         answer["revisionId"] = new.revision_id
     return answer
@@ -144,16 +142,18 @@ async def list_executions(request: Request) -> Answer:
         raise faults.resource_not_found(map_run)
     if request.optional_text("redriveFilter") is not None:
         raise faults.validation("redriveFilter cannot be used with a stateMachineArn")
-    machine = await machine_of(request, arn)
+    target = await target_of(request, arn)
+    machine = target.machine
     if machine.type == EXPRESS:
         raise faults.machine_type_not_supported()
-    bound = (machine.id, status)
+    qualified = arn if target.version is not None else None
+    bound = (machine.id, status, qualified)
     after: ListPosition | None = None
     token = request.optional_text("nextToken")
     if token is not None:
         date, key = context.page_tokens.open(token, "ListExecutions", bound, context.now())
         after = ListPosition(int(date), int(key))
-    rows = await context.store.list_executions(machine.id, status, after, size + 1)
+    rows = await context.store.list_executions(machine.id, status, after, size + 1, qualified)
     answer: Answer = {"executions": [_listed(row) for _, row in rows[:size]]}
     if len(rows) > size:
         last = rows[size - 1][0]
