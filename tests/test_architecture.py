@@ -88,7 +88,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "vault": frozenset(),
     "engine": frozenset({"orjson", "msgspec"}),
     "tasks": frozenset({"orjson", "msgspec"}),
-    "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn"}),
+    "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn", "botocore"}),
     "settings": frozenset({"msgspec"}),
     "mounts": frozenset({"starlette"}),
     "event_loop": frozenset({"uvloop"}),

@@ -9,6 +9,7 @@ import pytest
 
 from stepwell.language.definition import compile_definition
 from stepwell.language.diagnostics import InvalidDefinition
+from stepwell.language.errors import QueryError
 from stepwell.language.model import Choice, Fail, Map, Parallel, Pass, Succeed, Task, Wait
 from tests.language.machines import (
     ACTIVITY,
@@ -296,8 +297,6 @@ class TestMap:
             "ItemBatcher": {"MaxItemsPerBatch": 5, "BatchInput": {"a.$": "$.a"}},
             "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"}},
             "Label": "label",
-            "ToleratedFailurePercentage": 12.5,
-            "ToleratedFailureCountPath": "$.count",
         }
         state = compile_definition(machine({**DISTRIBUTED, **fields})).states["S"]
         assert isinstance(state, Map)
@@ -306,6 +305,24 @@ class TestMap:
             **fields,
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
         }
+
+    def test_tolerated_failures_are_evaluated(self) -> None:
+        fields = {"ToleratedFailurePercentage": 12.5, "ToleratedFailureCountPath": "$.count"}
+        state = compile_definition(machine({**DISTRIBUTED, **fields})).states["S"]
+        assert isinstance(state, Map)
+        assert state.tolerated_percentage is not None
+        assert state.tolerated_percentage.evaluate(nothing({})) == 12.5
+        assert state.tolerated_count is not None
+        assert state.tolerated_count.evaluate(nothing({"count": 3})) == 3
+
+    @pytest.mark.parametrize("share", ["x", -1, 101])
+    def test_a_tolerated_share_of_failures_is_a_percentage(self, share: object) -> None:
+        fields = {"ToleratedFailurePercentagePath": "$.share"}
+        state = compile_definition(machine({**DISTRIBUTED, **fields})).states["S"]
+        assert isinstance(state, Map)
+        assert state.tolerated_percentage is not None
+        with pytest.raises(QueryError):
+            state.tolerated_percentage.evaluate(nothing({"share": share}))
 
     @pytest.mark.parametrize(
         ("fields", "fault"),
