@@ -23,6 +23,7 @@ class Activities:
         self._driver = driver
         self._polling: dict[str, dict[asyncio.Event, None]] = {}  # a worker's event, the longest waiting first
         self._claiming: set[tuple[int, int]] = set()
+        self._held: dict[str, set[int]] = {}  # the executions whose clocks stand still for a worker that polls
         self._stopping = False
 
     def offer(self, arn: str) -> None:
@@ -30,6 +31,13 @@ class Activities:
         called = next((event for event in self._polling.get(arn, ()) if not event.is_set()), None)
         if called is not None:
             called.set()
+
+    def is_about_to_claim(self, key: int, arn: str) -> bool:
+        """Whether a worker polls for tasks of the activity: the execution's clock waits for it. See `Outside`."""
+        if self._stopping or arn not in self._polling:
+            return False
+        self._held.setdefault(arn, set()).add(key)
+        return True
 
     def stop(self) -> None:
         """Answer all polls at once, with nothing."""
@@ -60,6 +68,8 @@ class Activities:
             del self._polling[arn][called]
             if not self._polling[arn]:
                 del self._polling[arn]
+                for key in () if self._stopping else self._held.pop(arn, ()):
+                    self._driver.wake(key)
             if called.is_set():
                 self.offer(arn)
 

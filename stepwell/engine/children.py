@@ -68,7 +68,7 @@ class Children:
             if asked.awaited:
                 return Refused("unsupported", asked.machine_arn, arn)
             arn = express_arn(machine.arn, name)
-        clock = None if key is None else (await self._driver.identity(key))[1]
+        parent, clock = (None, None) if key is None else await self._driver.identity(key)
         request = StartRequest(
             machine=machine,
             arn=arn,
@@ -76,6 +76,7 @@ class Children:
             input=asked.input,
             trace_header=asked.trace_header,
             clock=clock,
+            tokens_hold_clock=parent is not None and parent.tokens_hold_clock,
             parent_key=key,
             parent_token=task.token,
             awaited_by=task.resource.arn if asked.awaited else None,

@@ -60,6 +60,11 @@ class Outside(Protocol):
 
 class Driver:
     def __init__(
+    def is_about_to_claim(self, key: int, activity_arn: str) -> bool:
+        """Whether a worker waits for tasks of the activity, and so for the execution's. Once none does,
+        `Driver.wake` is called where it did."""
+        ...
+
         self, store: Store, programs: Programs, committer: Committer, clock: Clock, outside: Outside, idle: int
     ) -> None:
         self._store = store
@@ -340,18 +345,24 @@ class Driver:
 
     def _may_jump(self, live: Live) -> bool:
         """Whether nothing can happen before the next timer of a virtual clock: no turn is being committed, and no task
-        is being worked on or about to be. What only a token can end, and an activity that nobody has claimed, do not
-        hold the clock."""
+        is being worked on or about to be. What only a token can end, and an activity that no worker has claimed or
+        waits for, hold the clock only where the execution was started so."""
         if live.unanswered or self._outside.is_working(live.key):
             return False
         assert live.execution is not None
-        return not any(self._holds(live.execution, frame) for frame in live.execution.frames.values())
+        return not any(self._holds(live, live.execution, frame) for frame in live.execution.frames.values())
 
-    def _holds(self, execution: Execution, frame: Frame) -> bool:
+    def _holds(self, live: Live, execution: Execution, frame: Frame) -> bool:
         if frame.doing != "task":
             return False
         state = frame.program.states[frame.state]
         assert isinstance(state, Task)
         if state.resource.kind == "activity":
-            return frame.claimed or self._outside.answers_activity(execution, state.name)
+            return (
+                frame.claimed
+                or self._outside.answers_activity(execution, state.name)
+                or self._outside.is_about_to_claim(live.key, state.resource.arn)
+            )
         return not frame.submitted or frame.child != ""
+        if live.identity is not None and live.identity.tokens_hold_clock:
+            return True

@@ -263,6 +263,9 @@ class Engine:
     def answers_activity(self, execution: Execution, state_name: str) -> bool:
         return self._dispatcher.answers_activity(execution.machine_arn, execution.test_case, state_name)
 
+    def is_about_to_claim(self, key: int, activity_arn: str) -> bool:
+        return self._activities.is_about_to_claim(key, activity_arn)
+
     async def _fire(self, key: int, name: str, due: int) -> None:
         await self._driver.submit(key, TimerFired(name), due)
 

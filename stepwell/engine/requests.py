@@ -16,7 +16,8 @@ from stepwell.store.protocol import MachineRow, NewExecution
 class StartRequest:
     """One execution to start. `arn` is the execution's own; `machine` has the definition, the role and the revision
     that are meant: those of the version where `version_arn` names one. `virtual` asks for a virtual clock that begins
-    now, `clock` for one that begins then. For the parent see `NewExecution`."""
+    now, `clock` for one that begins then; with `tokens_hold_clock` it does not jump while a token or a worker could
+    still tell an end. For the parent see `NewExecution`."""
 
     machine: MachineRow
     arn: str
@@ -28,6 +29,7 @@ class StartRequest:
     test_case: str | None = None
     virtual: bool = False
     clock: int | None = None
+    tokens_hold_clock: bool = False
     parent_key: int | None = None
     parent_token: str | None = None
     awaited_by: str | None = None
@@ -53,6 +55,7 @@ class StartRequest:
             parent_key=self.parent_key,
             parent_token=self.parent_token,
             awaited_by=self.awaited_by,
+            tokens_hold_clock=self.tokens_hold_clock,
         )
 
 

@@ -178,3 +178,49 @@ async def test_a_mocked_activity_is_dispatched_again_after_a_restart(house: Hous
     await until(lambda: len(house.dispatcher.running) == 1)
     await house.restart(Handlers(mocked=["Dig"]))
     assert json.loads((await house.end(started)).change.output or "") == 7
+
+
+async def test_an_activity_that_a_worker_waits_for_is_claimed_before_it_can_time_out(house: House) -> None:
+    await house.activity()
+    machine_row = await house.machine(machine({"Dig": {"Type": "Task", "Resource": ACTIVITY, "TimeoutSeconds": 1}}))
+    polls = [asyncio.create_task(house.engine.get_activity_task(ACTIVITY, None, 5)) for _ in range(2)]
+    await asyncio.sleep(0)
+    started = [await house.start(machine_row, virtual=True) for _ in range(2)]
+    for poll in polls:
+        task = await poll
+        assert task is not None
+        await house.engine.send_task_success(task.token, "1")
+    for each in started:
+        row = await house.end(each)
+        assert (row.change.status, row.change.stop_date) == ("SUCCEEDED", row.new.start_date)
+
+
+async def test_a_worker_that_leaves_without_a_task_lets_the_clock_go(house: House) -> None:
+    await house.activity()
+    dig = {"Type": "Task", "Resource": ACTIVITY, "TimeoutSeconds": 60}
+    dig_twice = {"Type": "Parallel", "Branches": [machine({"One": dig}), machine({"Two": dig})]}
+    poll = asyncio.create_task(house.engine.get_activity_task(ACTIVITY, None, 5))
+    await asyncio.sleep(0)
+    started = await house.start(await house.machine(machine({"Both": dig_twice})), virtual=True)
+    task = await poll
+    assert task is not None
+    await house.engine.send_task_success(task.token, "1")
+    row = await house.end(started)
+    assert (row.change.error, row.change.stop_date) == ("States.Timeout", row.new.start_date + 60_000)
+
+
+async def test_a_callback_holds_the_clock_of_an_execution_that_was_started_so(house: House) -> None:
+    async def send(task: Task) -> AsyncIterator[Outcome]:
+        yield Submitted("{}")
+
+    house.dispatcher.handlers["Call"] = send
+    call = {"Type": "Task", "Resource": CALLBACK, "TimeoutSeconds": 3_600}
+    states = {"Call": call, "Rest": {"Type": "Wait", "Seconds": DAY}}
+    started = await house.start(await house.machine(machine(states)), virtual=True, tokens_hold_clock=True)
+    await until(lambda: len(house.dispatcher.tasks) == 1)
+    await house.restart()
+    await asyncio.sleep(0.03)
+    assert (await house.row(started)).change.status == "RUNNING"
+    await house.engine.send_task_success(house.dispatcher.tasks[0].token, "1")
+    row = await house.end(started)
+    assert (row.change.status, row.change.stop_date) == ("SUCCEEDED", row.new.start_date + DAY * 1000)

@@ -27,7 +27,7 @@ _LAST = (1 << 63) - 1
 _COLUMNS = """
     e.key, e.arn, e.machine_arn, e.machine_id, e.name, e.definition_hash, e.revision_id, e.role_arn, e.start_date,
     e.trace_header, p.version_arn, p.alias_arn, e.test_case, e.parent_key, e.parent_token, e.awaited_by, e.map_run_arn,
-    e.item_count,
+    e.item_count, e.tokens_hold_clock,
     p.version, p.status, p.last_event_id, p.clock, p.stop_date, p.error, p.cause, p.redrive_count, p.redrive_date,
     p.data
 """
@@ -178,6 +178,7 @@ def _row(columns: Sequence[Any]) -> ExecutionRow:
         awaited_by,
         map_run_arn,
         item_count,
+        tokens_hold_clock,
         version,
         status,
         last_event_id,
@@ -211,6 +212,7 @@ def _row(columns: Sequence[Any]) -> ExecutionRow:
         awaited_by=awaited_by,
         map_run_arn=map_run_arn,
         item_count=item_count,
+        tokens_hold_clock=bool(tokens_hold_clock),
     )
     change = ExecutionChange(
         status=status,

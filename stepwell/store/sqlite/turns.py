@@ -212,6 +212,7 @@ def _execution(new: NewExecution, key: int) -> Row:
         new.awaited_by,
         new.map_run_arn,
         new.item_count,
+        new.tokens_hold_clock,
         new.input,
     )
 

@@ -23,6 +23,7 @@ CREATE TABLE executions (
     awaited_by      TEXT,
     map_run_arn     TEXT,
     item_count      INTEGER NOT NULL,
+    tokens_hold_clock INTEGER NOT NULL,
     input           TEXT NOT NULL
 ) STRICT;
 
