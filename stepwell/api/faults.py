@@ -38,6 +38,10 @@ def validation(message: str, reason: str | None = None) -> ApiFault:
     return ApiFault("ValidationException", message, reason=reason)
 
 
+def throttling() -> ApiFault:
+    return ApiFault("ThrottlingException", "Rate exceeded")
+
+
 def conflict(message: str) -> ApiFault:
     return ApiFault("ConflictException", message, 409)
 
