@@ -6,6 +6,8 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+import re
+
 from stepwell.language.errors import QueryError
 from stepwell.language.java_text import java_text
 from stepwell.language.jsonpath import Path
@@ -19,28 +21,33 @@ __all__ = ["ItemsPath", "Literal", "StringField", "WholeNumberPath", "compile_st
 # The largest number of seconds that AWS takes.
 LARGEST = 99_999_999
 
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+
 
 class WholeNumberPath:
     """TimeoutSecondsPath, HeartbeatSecondsPath, MaxConcurrencyPath: a path that must lead to a whole number."""
 
-    __slots__ = ("_field", "_minimum", "_path")
+    __slots__ = ("_field", "_maximum", "_minimum", "_path")
 
-    def __init__(self, path: Path, field: str, minimum: int = 0) -> None:
-        """`field` is the name in the definition, with its `Path`; `minimum` is 0 or 1."""
+    def __init__(self, path: Path, field: str, minimum: int = 0, maximum: int = LARGEST) -> None:
+        """`field` is the name in the definition, with its `Path`."""
         self._path = path
         self._field = field
         self._minimum = minimum
+        self._maximum = maximum
 
     def evaluate(self, scope: Scope) -> int:
         """The number. Raises QueryError (no result, not a whole number, too small)."""
         value = self._path.evaluate(scope)
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
+            value = int(value)  # recorded: AWS takes a text that is a whole number
         if not isinstance(value, int) or isinstance(value, bool):
             raise QueryError(
                 f'The {self._field} field refers to value "{java_text(value)}" which is not a valid integer: '
                 f"{self._path.text}"
             )
-        if value > LARGEST:
-            raise QueryError(f"{self._field.removesuffix('Path')} cannot be greater than {LARGEST}.")
+        if value > self._maximum:
+            raise QueryError(f"{self._field.removesuffix('Path')} cannot be greater than {self._maximum}.")
         if value < self._minimum:
             rule = "cannot be negative" if self._minimum == 0 else "must be positive"
             raise QueryError(f"{self._field.removesuffix('Path')} {rule}.")

@@ -201,6 +201,53 @@ class Parallel(StateBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemReader:
+    """Where the items of a distributed Map come from.
+
+    `action` is that of S3: getObject or listObjectsV2. `arguments` evaluates to its parameters. `config` is
+    ReaderConfig as it stands in the definition; `max_items` evaluates to a whole number, of which 0 means no limit.
+    """
+
+    action: str
+    arguments: Expression | None = None
+    config: Mapping[str, Json] = field(default_factory=dict)
+    max_items: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemBatcher:
+    """How many items, and how many bytes of them, a child of a distributed Map works on; `input` evaluates to what all
+    batches share."""
+
+    max_items: Expression | None = None
+    max_bytes: Expression | None = None
+    input: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultWriter:
+    """Where the results of a distributed Map go, and in which form. Without `exports` they are the state's result."""
+
+    exports: bool
+    arguments: Expression | None = None
+    transformation: str | None = None
+    output_type: str = "JSON"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """What only a distributed Map has. `definition` is the text of its processor as a machine of its own; `express`
+    says that its children are Express workflows."""
+
+    definition: str
+    express: bool = False
+    label: str | None = None
+    reader: ItemReader | None = None
+    batcher: ItemBatcher | None = None
+    writer: ResultWriter | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Map(StateBase):
     """`items` evaluates to a list (it raises QueryError otherwise); its scope is the effective input.
 
@@ -208,8 +255,8 @@ class Map(StateBase):
     and the effective input as `$`; None hands the item on. `max_concurrency` evaluates to a whole number, 0 meaning no
     limit of the definition's own. `tolerated_count` evaluates to a whole number of iterations that may fail,
     `tolerated_percentage` to a number from 0 to 100; None where the definition says nothing. `distributed` says that
-    ProcessorConfig.Mode is DISTRIBUTED; the fields that only a distributed Map reads stay in `distributed_fields` as
-    they stand in the definition.
+    ProcessorConfig.Mode is DISTRIBUTED; `distribution` then holds what only such a Map has, and `distributed_fields`
+    the same fields as they stand in the definition.
     """
 
     processor: Program
@@ -220,6 +267,7 @@ class Map(StateBase):
     tolerated_percentage: Expression | None = None
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()
+    distribution: Distribution | None = None
     distributed: bool = False
     distributed_fields: Mapping[str, Json] = field(default_factory=dict)
 

@@ -1,18 +1,23 @@
 """The fields that only a distributed Map reads: where items come from, how they are batched, where results go.
 
 Rules that must stay true here:
-- These fields are checked and nothing is made of them: the Map keeps them as they stand.
+- The processor's definition is that of a machine of its own: what it takes from the machine around it is written into
+  it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from stepwell.language.definition import jsonata
 from stepwell.language.definition.legal import JSONATA, QueryLanguage
 from stepwell.language.definition.node import Node
 from stepwell.language.definition.number import read_whole
-from stepwell.language.definition.payload import read_template
+from stepwell.language.definition.payload import read_path, read_template
+from stepwell.language.fields import WholeNumberPath
+from stepwell.language.model import Distribution, Expression, ItemBatcher, ItemReader, ResultWriter
+from stepwell.language.values import Json, dumps
 
 DISTRIBUTED_FIELDS: Final = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")
 _MAX_LABEL: Final = 40
@@ -35,25 +40,49 @@ _MAX_BATCH_BYTES: Final = 262_144
 _MAX_ITEMS: Final = 100_000_000
 
 
-def check_distributed(node: Node, language: QueryLanguage, *, distributed: bool) -> None:
-    """Reports the faults of the fields of a distributed Map.
+def read_distributed(
+    node: Node,
+    language: QueryLanguage,
+    machine_language: QueryLanguage,
+    processor: Mapping[str, Json],
+    distributed: bool,
+) -> Distribution | None:
+    """What only a distributed Map has; None where the Map is not distributed.
 
-    In a Map that is not distributed AWS refuses them, but for the tolerated failures, which are read in `tolerance`.
+    In such a one AWS refuses these fields, but for the tolerated failures, which are read in `tolerance`. `language` is
+    the state's.
     """
     if not distributed:
         for name in DISTRIBUTED_FIELDS:
             if name in node:
                 node.fault(f"Field '{name}' is only supported when 'Mode' is 'DISTRIBUTED'")
-    _check_label(node)
-    _check_batcher(node.object("ItemBatcher"), language)
-    _check_reader(node.object("ItemReader"), language)
-    _check_writer(node.object("ResultWriter"), language)
+    label = _read_label(node)
+    batcher = _read_batcher(node.object("ItemBatcher"), language)
+    reader = _read_reader(node.object("ItemReader"), language)
+    writer = _read_writer(node.object("ResultWriter"), language)
+    if not distributed:
+        return None
+    config = processor.get("ProcessorConfig")
+    return Distribution(
+        definition=_definition(processor, machine_language),
+        express=isinstance(config, dict) and config.get("ExecutionType") == "EXPRESS",
+        label=label,
+        reader=reader,
+        batcher=batcher,
+        writer=writer,
+    )
 
 
-def _check_label(node: Node) -> None:
+def _definition(processor: Mapping[str, Json], machine_language: QueryLanguage) -> str:
+    """The text of a processor as a machine of its own."""
+    members = {name: value for name, value in processor.items() if name != "ProcessorConfig"}
+    return dumps({"QueryLanguage": machine_language, **members} if machine_language == JSONATA else members)
+
+
+def _read_label(node: Node) -> str | None:
     label = node.text("Label")
     if label is None:
-        return
+        return None
     wrong = next((char for char in label if char in _LABEL_FORBIDS or char.isspace() or not char.isprintable()), None)
     if not label:
         node.fault("Label cannot be empty", "Label", "INVALID_LABEL_NAME")
@@ -64,32 +93,42 @@ def _check_label(node: Node) -> None:
     elif label in node.findings.labels:
         node.fault(f"Duplicate label name: {label}", "Label", "DUPLICATE_LABEL_NAME")
     node.findings.labels.add(label)
+    return label
 
 
-def _check_batcher(batcher: Node | None, language: QueryLanguage) -> None:
+def _read_batcher(batcher: Node | None, language: QueryLanguage) -> ItemBatcher | None:
     if batcher is None:
-        return
+        return None
     sizes = ("MaxItemsPerBatch", "MaxInputBytesPerBatch")
     paths = () if language == JSONATA else tuple(f"{size}Path" for size in sizes)
     batcher.allow(("BatchInput", *sizes, *paths))
     if not any(name in batcher for name in (*sizes, *paths)):
         batcher.fault(f"At least one of these fields is required: [{', '.join(sizes)}]")
-    read_whole(batcher, "MaxItemsPerBatch", language, 1)
-    read_whole(batcher, "MaxInputBytesPerBatch", language, 1, _MAX_BATCH_BYTES)
-    _check_payload(batcher, "BatchInput", language)
+    return ItemBatcher(
+        max_items=read_whole(batcher, "MaxItemsPerBatch", language, 1),
+        max_bytes=read_whole(batcher, "MaxInputBytesPerBatch", language, 1, _MAX_BATCH_BYTES),
+        input=_read_payload(batcher, "BatchInput", language),
+    )
 
 
-def _check_reader(reader: Node | None, language: QueryLanguage) -> None:
+def _read_reader(reader: Node | None, language: QueryLanguage) -> ItemReader | None:
     if reader is None:
-        return
+        return None
     arguments = "Arguments" if language == JSONATA else "Parameters"
     reader.allow(("Resource", "ReaderConfig", arguments))
     if reader.require("Resource"):
         _check_resource(reader, _READER_RESOURCES)
-    _check_payload(reader, arguments, language)
     config = reader.object("ReaderConfig")
-    if config is None:
-        return
+    return ItemReader(
+        action=str(reader.members.get("Resource")).rpartition(":")[2],
+        arguments=_read_payload(reader, arguments, language),
+        config={} if config is None else dict(config.members),
+        max_items=None if config is None else _read_reader_config(config, language),
+    )
+
+
+def _read_reader_config(config: Node, language: QueryLanguage) -> Expression | None:
+    """MaxItems."""
     config.allow(_READER_CONFIG)
     config.one_of("InputType", ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"))
     config.one_of("Transformation", ("NONE", "LOAD_AND_FLATTEN"))
@@ -100,23 +139,33 @@ def _check_reader(reader: Node | None, language: QueryLanguage) -> None:
     config.text("ItemsPointer")
     if config.members.get("CSVHeaderLocation") == "GIVEN":
         config.require("CSVHeaders")
-    read_whole(config, "MaxItems", language, 0, _MAX_ITEMS)
+    path = read_path(config, "MaxItemsPath")
+    if path is not None and config.at_most_one("MaxItems", "MaxItemsPath"):
+        return WholeNumberPath(path, "MaxItemsPath", -_MAX_ITEMS, _MAX_ITEMS)  # who reads refuses a negative one
+    return read_whole(config, "MaxItems", language, 0, _MAX_ITEMS)
 
 
-def _check_writer(writer: Node | None, language: QueryLanguage) -> None:
+def _read_writer(writer: Node | None, language: QueryLanguage) -> ResultWriter | None:
     if writer is None:
-        return
+        return None
     arguments = "Arguments" if language == JSONATA else "Parameters"
     writer.allow(("Resource", "WriterConfig", arguments))
     if "Resource" not in writer and "WriterConfig" not in writer:
         writer.require("Resource")
     _check_resource(writer, _WRITER_RESOURCES)
-    _check_payload(writer, arguments, language)
+    payload = _read_payload(writer, arguments, language)
     config = writer.object("WriterConfig")
+    transformation = output_type = None
     if config is not None:
         config.allow(_WRITER_CONFIG)
-        config.one_of("Transformation", ("NONE", "COMPACT", "FLATTEN"))
-        config.one_of("OutputType", ("JSON", "JSONL"))
+        transformation = config.one_of("Transformation", ("NONE", "COMPACT", "FLATTEN"))
+        output_type = config.one_of("OutputType", ("JSON", "JSONL"))
+    return ResultWriter(
+        exports="Resource" in writer,
+        arguments=payload,
+        transformation=transformation,
+        output_type=output_type or "JSON",
+    )
 
 
 def _check_resource(node: Node, actions: tuple[str, ...]) -> None:
@@ -131,8 +180,5 @@ def _check_resource(node: Node, actions: tuple[str, ...]) -> None:
         )
 
 
-def _check_payload(node: Node, name: str, language: QueryLanguage) -> None:
-    if language == JSONATA:
-        jsonata.read_value(node, name)
-    else:
-        read_template(node, name)
+def _read_payload(node: Node, name: str, language: QueryLanguage) -> Expression | None:
+    return jsonata.read_value(node, name) if language == JSONATA else read_template(node, name)

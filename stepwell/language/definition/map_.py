@@ -12,8 +12,8 @@ from typing import Final
 
 from stepwell.language.definition import jsonata
 from stepwell.language.definition.catch import read_catch
-from stepwell.language.definition.distributed import DISTRIBUTED_FIELDS, check_distributed
-from stepwell.language.definition.legal import JSONATA
+from stepwell.language.definition.distributed import DISTRIBUTED_FIELDS, read_distributed
+from stepwell.language.definition.legal import JSONATA, JSONPATH, QueryLanguage
 from stepwell.language.definition.node import Node
 from stepwell.language.definition.number import read_whole
 from stepwell.language.definition.payload import read_path, read_template
@@ -55,13 +55,15 @@ def processor_setting(processor: Node, setting: Setting) -> Setting:
     return replace(setting, express=kind == "EXPRESS")
 
 
-def read_map(node: Node, common: Common, processor: Program | None) -> Map | None:
+def read_map(
+    node: Node, common: Common, processor: Program | None, machine_language: QueryLanguage = JSONPATH
+) -> Map | None:
     """`processor` is the compiled processor; None where it has a fault."""
     items = _read_items(node, common)
     selector = _read_selector(node, common)
     concurrency = read_whole(node, "MaxConcurrency", common.language, 0)
     distributed = _is_distributed(node)
-    check_distributed(node, common.language, distributed=distributed)
+    distribution = read_distributed(node, common.language, machine_language, _processor(node), distributed)
     tolerated_count = read_tolerated_count(node, common.language)
     tolerated_percentage = read_tolerated_percentage(node, common.language)
     retry, catch = read_retry(node), read_catch(node, common.language)
@@ -80,6 +82,7 @@ def read_map(node: Node, common: Common, processor: Program | None) -> Map | Non
         tolerated_percentage=tolerated_percentage,
         retry=retry,
         catch=catch,
+        distribution=distribution,
         distributed=distributed,
         distributed_fields=_distributed_fields(node) if distributed else {},
     )
@@ -107,9 +110,13 @@ def _read_selector(node: Node, common: Common) -> Expression | None:
     return read_template(node, "ItemSelector" if "ItemSelector" in node else "Parameters")
 
 
-def _config(node: Node) -> dict[str, Json]:
+def _processor(node: Node) -> dict[str, Json]:
     processor = node.members.get("ItemProcessor", node.members.get("Iterator"))
-    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    return processor if isinstance(processor, dict) else {}
+
+
+def _config(node: Node) -> dict[str, Json]:
+    config = _processor(node).get("ProcessorConfig")
     return config if isinstance(config, dict) else {}
 
 

@@ -104,7 +104,7 @@ def _read_kind(kind: str, node: Node, common: Common, setting: Setting) -> State
             if processor is None:
                 return read_map(node, common, None)
             inside = processor_setting(processor, setting)
-            return read_map(node, common, _read_nested(processor, inside, PROCESSOR_FIELDS))
+            return read_map(node, common, _read_nested(processor, inside, PROCESSOR_FIELDS), setting.language)
         case _:
             return Succeed(name=common.name, flow=common.flow, comment=common.comment)
 

@@ -6,6 +6,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,11 +18,13 @@ from stepwell.language.definition.payload import read_path
 from stepwell.language.errors import QUERY_EVALUATION_ERROR, QueryError
 from stepwell.language.fields import Literal
 from stepwell.language.java_text import java_text
+from stepwell.language.jsonpath import Path
 from stepwell.language.model import Expression
 from stepwell.language.scope import Scope
 
 _SHARE: Final = "ToleratedFailurePercentage"
 _MOST: Final = 100
+_NUMBER: Final = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,27 @@ class Percentage:
         return float(value)
 
 
+@dataclass(frozen=True, slots=True)
+class PercentagePath:
+    """ToleratedFailurePercentagePath: a path that must lead to a share."""
+
+    path: Path
+
+    def evaluate(self, scope: Scope) -> float:
+        """The share. Raises QueryError."""
+        value = self.path.evaluate(scope)
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = float(value)  # recorded: AWS takes a text that is a number
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise QueryError(
+                f'The {_SHARE}Path field refers to value "{java_text(value)}" which is not a valid float: '
+                f"{self.path.text}"
+            )
+        if not 0 <= value <= _MOST:
+            raise QueryError(f"{_SHARE} must be between 0 and {_MOST}.")
+        return float(value)
+
+
 def read_tolerated_count(node: Node, language: QueryLanguage) -> Expression | None:
     """ToleratedFailureCount, or its path."""
     return read_whole(node, "ToleratedFailureCount", language, 0)
@@ -54,6 +78,6 @@ def read_tolerated_percentage(node: Node, language: QueryLanguage) -> Expression
     node.at_most_one(_SHARE, f"{_SHARE}Path")
     path = read_path(node, f"{_SHARE}Path")
     if path is not None:
-        return Percentage(path, "States.Runtime")
+        return PercentagePath(path)
     share = node.number(_SHARE, 0, _MOST)
     return None if share is None else Literal(float(share))
