@@ -78,6 +78,7 @@ class Engine:
             self._children.start_alone,
             self._clock,
             self._draw_key,
+            self._wake_watchers,
             settings,
         )
         self._activities = Activities(store, self._driver)
@@ -253,9 +254,11 @@ class Engine:
         for row in record.effects:
             if row.kind == MESSAGE:
                 self._messages.add(key, row)
-        watchers = self._watchers.get(key)
-        if watchers and turn.events:
-            _wake(watchers)
+        if turn.events:
+            self._wake_watchers(key)
+
+    def _wake_watchers(self, key: int) -> None:
+        _wake(self._watchers.get(key, ()))
 
     def is_working(self, key: int) -> bool:
         return self._outbox.is_working(key)
