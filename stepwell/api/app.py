@@ -17,14 +17,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stepwell.api.context import ApiContext
 from stepwell.api.endpoint import AwsEndpoint, answer_fault
+from stepwell.api.express import express_routes
 from stepwell.api.faults import ApiFault
 from stepwell.api.hosts import host_guard
 
 
 def create_app(context: ApiContext, routes: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The application of a server. `routes` are those of other rooms, beside the AWS endpoint and `/health`."""
+    """The application of a server. `routes` are those of other rooms, beside the AWS endpoint, `/health` and
+    `/express`."""
     aws = AwsEndpoint(context)
-    rest = Starlette(routes=[Route("/health", _health, methods=["GET"]), *routes])
+    rest = Starlette(routes=[Route("/health", _health, methods=["GET"]), *express_routes(context), *routes])
     is_allowed = host_guard(context.allowed_hosts)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

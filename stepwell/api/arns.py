@@ -13,10 +13,11 @@ from stepwell.api import faults
 
 STATE_MACHINE = "stateMachine"
 EXECUTION = "execution"
+EXPRESS = "express"
 ACTIVITY = "activity"
 MAP_RUN = "mapRun"
 
-_PARTS = {STATE_MACHINE: (7, 8), EXECUTION: (8, 8), ACTIVITY: (7, 7), MAP_RUN: (8, 8)}
+_PARTS = {STATE_MACHINE: (7, 8), EXECUTION: (8, 8), EXPRESS: (9, 9), ACTIVITY: (7, 7), MAP_RUN: (8, 8)}
 
 
 class MachineArn(NamedTuple):

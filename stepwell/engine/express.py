@@ -58,7 +58,10 @@ def express_arn(machine_arn: str, name: str) -> str:
 
 
 class Express:
-    """All Express executions of an engine. `draw_key` gives the key of a new execution that starts at a time."""
+    """All Express executions of an engine.
+
+    `draw_key` gives a key for an execution that starts at a time; `ended` is told the key of one whose end is stored.
+    """
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class Express:
         start_child: StartChild,
         clock: Clock,
         draw_key: Callable[[int], int],
+        ended: Callable[[int], None],
         settings: EngineSettings,
     ) -> None:
         self._store = store
@@ -76,6 +80,7 @@ class Express:
         self._start_child = start_child
         self._clock = clock
         self._draw_key = draw_key
+        self._ended = ended
         self._bound = settings.express_executions
         self._limit = settings.express_limit
         self._memory = LogMemory(settings.express_log_bytes)
@@ -173,6 +178,7 @@ class Express:
             ended = await self._run(new, compiled, "EXPRESS", log, virtual_now)
             records = _end_records(ended, log, version)
             await _patiently("the end of an execution cannot be committed", partial(self._commit, records))
+            self._ended(new.key)
             return ended
         finally:
             log.release()
