@@ -8,12 +8,13 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from stepwell.language.errors import QueryError
 from stepwell.language.jsonpath_flow import JsonPathFlow
-from stepwell.language.model import Map
+from stepwell.language.model import Expression, ItemBatcher, Map
 from stepwell.language.scope import Scope
-from stepwell.language.values import Json
+from stepwell.language.values import Json, dumps
 from stepwell.machine.execution import Frame
 from stepwell.machine.probe_notes import Notes
 from stepwell.machine.run import Run
@@ -34,15 +35,18 @@ def look_at_map(run: Run, frame: Frame, state: Map, notes: Notes, source: Json) 
     }
     notes.data["maxConcurrency"] = 0
     notes.data.update((name, limit.evaluate(inner)) for name, limit in limits.items() if limit is not None)
-    if items is not None and state.item_selector is not None:
-        notes.value(
-            "afterItemSelector",
-            [
-                state.item_selector.evaluate(run.scope(frame, state, (index, item)).on(inner.input))
-                for index, item in enumerate(items)
-            ],
-        )
-    return None if items is None else len(items)
+    if items is None:
+        return None
+    selected = items
+    if state.item_selector is not None:
+        selected = [
+            state.item_selector.evaluate(run.scope(frame, state, (index, item)).on(inner.input))
+            for index, item in enumerate(items)
+        ]
+        notes.value("afterItemSelector", selected)
+    if state.distribution is not None and state.distribution.batcher is not None:
+        notes.value("afterItemBatcher", _batches(selected, state.distribution.batcher, inner))
+    return len(items)
 
 
 def exceeds_tolerance(data: Mapping[str, Json], failed: int | None, items: int | None) -> bool:
@@ -62,16 +66,15 @@ def _items(state: Map, inner: Scope, notes: Notes, source: Json) -> list[Json] |
     The input may stand for what was read (AWS developer guide, "Testing Distributed Map states"); where it is neither,
     the items are not known.
     """
-    reader = state.distributed_fields.get("ItemReader")
-    if not isinstance(reader, dict):
+    reader = None if state.distribution is None else state.distribution.reader
+    if reader is None:
         return _noted(state, inner, notes)
     if source is None:
         try:
             return _noted(state, inner, notes)
         except QueryError:
             return None
-    config = reader.get("ReaderConfig")
-    pointer = config.get("ItemsPointer") if isinstance(config, dict) else None
+    pointer = reader.config.get("ItemsPointer")
     if isinstance(pointer, str):
         source = _pointed(source, pointer)
         notes.value("afterItemsPointer", source)
@@ -86,6 +89,29 @@ def _noted(state: Map, inner: Scope, notes: Notes) -> list[Json]:
     if isinstance(state.flow, JsonPathFlow):
         notes.value("afterItemsPath", items)
     return items
+
+
+def _batches(items: list[Json], batcher: ItemBatcher, inner: Scope) -> list[Json]:
+    """The inputs of the children: each takes as many items as the numbers of items and of bytes allow, one at least."""
+    most = _limit(batcher.max_items, inner)
+    most_bytes = _limit(batcher.max_bytes, inner)
+    shared: dict[str, Json] = {} if batcher.input is None else {"BatchInput": batcher.input.evaluate(inner)}
+    empty = len(dumps({**shared, "Items": []}).encode())
+    batches: list[list[Json]] = []
+    size = 0
+    for item in items:
+        more = len(dumps(item).encode()) + 1  # with the comma after it
+        if not batches or len(batches[-1]) >= most or size + more - 1 > most_bytes:
+            batches.append([])
+            size = empty
+        batches[-1].append(item)
+        size += more
+    return [{**shared, "Items": batch} for batch in batches]
+
+
+def _limit(expression: Expression | None, inner: Scope) -> float:
+    value = None if expression is None else expression.evaluate(inner)
+    return value if isinstance(value, int) else inf
 
 
 def _pointed(source: Json, pointer: str) -> Json:

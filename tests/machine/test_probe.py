@@ -228,6 +228,19 @@ def test_items_that_a_reader_has_read_stand_for_the_input() -> None:
     assert (lost.status, lost.error) == ("FAILED", "States.ItemReaderFailed")
 
 
+def test_a_batcher_groups_the_items_by_number_and_by_size() -> None:
+    batched = {**DISTRIBUTED, "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"b": 1}}}
+    found = with_result(batched, "[]", '{"items":[1,2,3]}')
+    assert found.data["afterItemBatcher"] == '[{"BatchInput":{"b":1},"Items":[1,2]},{"BatchInput":{"b":1},"Items":[3]}]'
+    batched["ItemBatcher"] = {"MaxInputBytesPerBatch": len('{"Items":["aa","bb"]}')}
+    found = with_result(batched, "[]", '{"items":["aa","bb","cc","much too long for any batch"]}')
+    assert json.loads(str(found.data["afterItemBatcher"])) == [
+        {"Items": ["aa", "bb"]},
+        {"Items": ["cc"]},
+        {"Items": ["much too long for any batch"]},
+    ]
+
+
 # -- the context object
 
 

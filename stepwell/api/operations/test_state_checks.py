@@ -19,7 +19,7 @@ from stepwell.api.operations.test_state_source import read_source
 from stepwell.api.request import Request
 from stepwell.language.definition.lone_state import LoneState, compile_state, compile_state_of, names_within
 from stepwell.language.diagnostics import InvalidDefinition
-from stepwell.language.model import Map, Parallel, State, Task
+from stepwell.language.model import Distribution, Map, Parallel, State, Task
 from stepwell.language.values import Json, loads
 
 _CONTEXT: Final[Mapping[str, frozenset[str]]] = {
@@ -155,12 +155,17 @@ def _check_mock(mock: Mock, state: State, mode: Json) -> None:
         case Task():
             if mode != "NONE":
                 check_result(state.resource, result, required=mode != "PRESENT")
-        case Map() if "ResultWriter" in state.distributed_fields:
+        case Map() if state.distribution is not None and _exports(state.distribution):
             if not isinstance(result, dict):
                 raise faults.validation("Mocked result must be a JSON object.")
         case _:
             if not isinstance(result, list):
                 raise faults.validation("Mocked result must be an array.")
+
+
+def _exports(distribution: Distribution) -> bool:
+    """Whether the result of the Map says where the results of the iterations are."""
+    return distribution.writer is not None and distribution.writer.exports
 
 
 # -- what else the state is told
@@ -179,11 +184,11 @@ def _source(configuration: Mapping[str, Json], state: State) -> Json:
     data = _text(configuration.get("mapItemReaderData"))
     if data is None:
         return None
-    reader = state.distributed_fields.get("ItemReader") if isinstance(state, Map) else None
-    if not isinstance(reader, dict):
+    distribution = state.distribution if isinstance(state, Map) else None
+    if distribution is None or distribution.reader is None:
         raise faults.validation("mapItemReaderData is only supported when testing a Map state with an ItemReader")
     try:
-        return read_source(data, reader.get("ReaderConfig"))
+        return read_source(data, distribution.reader.config)
     except ValueError as refusal:
         raise faults.validation(f"mapItemReaderData is not what the ItemReader expects: {refusal}") from None
 

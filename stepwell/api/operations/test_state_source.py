@@ -17,9 +17,8 @@ from stepwell.language.values import Json, loads
 _DELIMITERS: Final[Mapping[Json, str]] = {"PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 
 
-def read_source(text: str, config: Json) -> Json:
+def read_source(text: str, options: Mapping[str, Json]) -> Json:
     """The value in the data. Raises ValueError where the data is not of the form that the ReaderConfig says."""
-    options = config if isinstance(config, dict) else {}
     match options.get("InputType"):
         case "CSV":
             return _read_csv(text, options)
