@@ -15,7 +15,7 @@ from stepwell.engine.activities import Activities
 from stepwell.engine.children import Children
 from stepwell.engine.clock import Clock, SystemClock
 from stepwell.engine.committer import Committer
-from stepwell.engine.dispatch import Dispatcher
+from stepwell.engine.dispatch import Dispatcher, Outcome, StartExecution, Task
 from stepwell.engine.driver import AlreadyStarted, Driver
 from stepwell.engine.errors import (
     ExecutionAlreadyExists,
@@ -116,6 +116,13 @@ class Engine:
     def dispatcher(self) -> Dispatcher:
         """Who carries out tasks; also one that belongs to no execution."""
         return self._dispatcher
+
+    async def start_alone(self, task: Task, asked: StartExecution) -> Outcome:
+        """Start the execution that a task which belongs to no execution asks for; nothing waits for its end.
+
+        Raises StoreError, Stopping, TooManyExecutions.
+        """
+        return await self._children.start_alone(task, asked)
 
     # -- executions
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stepwell.api.operations import test_state_shapes as shapes
-from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
+from stepwell.engine.dispatch import Failed, Outcome, StartExecution, Succeeded, Task
 from tests.api.conftest import ROLE, Aws
 
 PASS = {"Type": "Pass", "End": True}
@@ -32,12 +32,12 @@ ERROR = {"errorOutput": {"error": "E", "cause": "C"}}
 class Answering:
     """Makes the engine's dispatcher answer every task with one outcome, and keeps the tasks."""
 
-    def __init__(self, aws: Aws, outcome: Outcome) -> None:
+    def __init__(self, aws: Aws, outcome: Outcome | StartExecution) -> None:
         self.tasks: list[Task] = []
         self.outcome = outcome
         aws.callbacks.run = self.run  # type: ignore[method-assign]
 
-    async def run(self, task: Task) -> AsyncIterator[Outcome]:
+    async def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]:
         self.tasks.append(task)
         yield self.outcome
 
@@ -92,6 +92,16 @@ async def test_the_failure_of_a_task_meets_its_retriers(aws: Aws) -> None:
     Answering(aws, Failed("E", "C"))
     found = await trial(aws, {**TASK, "Retry": [{"ErrorEquals": ["E"]}]}, roleArn=ROLE)
     assert found == {"status": "RETRIABLE", "error": "E", "cause": "C"}
+
+
+async def test_an_execution_that_a_task_asks_for_is_started(aws: Aws) -> None:
+    machine = await aws.create()
+    Answering(aws, StartExecution(machine, "child", "{}", None, awaited=False))
+    aws.callbacks.child_outcome = lambda _, child: Succeeded(json.dumps(child.name))  # type: ignore[attr-defined]
+    found = await trial(aws, {**START, "Parameters": {"StateMachineArn": machine}}, roleArn=ROLE)
+    assert found["output"] == '"child"'
+    listed = await aws("ListExecutions", stateMachineArn=machine)
+    assert [execution["name"] for execution in listed["executions"]] == ["child"]
 
 
 async def test_a_mock_stands_in_for_the_task(aws: Aws) -> None:
