@@ -149,8 +149,16 @@ class ExpressRun:
         self._clear_timer(name)
         handle = None
         if self._virtual_now is None:
-            handle = self._loop.call_later(max(0, due - self._now()) / 1000, self._fire, name)
+            handle = self._loop.call_later(max(0, due - self._now()) / 1000, self._ring, name)
         self._timers[name] = _Timer(due, handle)
+
+    def _ring(self, name: str) -> None:
+        """A timer on the real clock is due by the loop's clock, which may be ahead of it."""
+        due = self._timers[name].due
+        if due > self._now():
+            self._set_timer(name, due)
+        else:
+            self._fire(name)
 
     def _clear_timer(self, name: str) -> None:
         timer = self._timers.pop(name, None)
