@@ -29,7 +29,7 @@ from stepwell.app import Stepwell
 from stepwell.assembly import BoundMachine, Place, bind_machines, deploy, load_app, make_dispatcher
 from stepwell.aws_environment import aws_variables
 from stepwell.engine.dispatch import Dispatcher
-from stepwell.engine.engine import Engine
+from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.logs import set_up_logging
 from stepwell.mounts import mounted, routes, started
 from stepwell.settings import Settings
@@ -96,7 +96,7 @@ async def _running(
     """The engine on its store, with the app's machines."""
     store = await open_store(settings.store)
     try:
-        engine = Engine(store, dispatcher)
+        engine = Engine(store, dispatcher, EngineSettings(express_executions=settings.express_executions))
         context = await open_context(
             engine,
             region=settings.region,

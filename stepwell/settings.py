@@ -80,6 +80,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="The mocks, as Step Functions Local reads them. Also read from `SFN_MOCK_CONFIG`.",
         ),
     ] = None
+    express_executions: Annotated[
+        int,
+        Meta(
+            title="a whole number, at least 1",
+            description="How many Express executions run at once; more are refused, as AWS throttles.",
+            ge=1,
+        ),
+    ] = 1000
     log_level: Annotated[
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),
