@@ -261,3 +261,30 @@ async def test_a_model_that_is_not_at_hand_is_asked_for(aws: Aws, monkeypatch: p
     assert "needs botocore" in message
     assert "NONE" in message
     assert (await trial(aws, KMS, mock=mock({}, fieldValidationMode="NONE")))["status"] == "SUCCEEDED"
+
+
+# -- what an ItemReader has read
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "items"),
+    [
+        ({}, "[1, 2]", [1, 2]),
+        ({"InputType": "JSONL"}, '{"a":1}\n\n{"a":2}\n', [{"a": 1}, {"a": 2}]),
+        ({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}, 'a,b\n1,"x,y"\n', [{"a": "1", "b": "x,y"}]),
+        (
+            {"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["a"], "CSVDelimiter": "PIPE"},
+            "1|2\n",
+            [{"a": "1"}],
+        ),
+    ],
+)
+async def test_the_data_of_an_item_reader_is_read_as_its_configuration_says(
+    aws: Aws, options: dict[str, Any], data: str, items: list[object]
+) -> None:
+    reader = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": options, "Parameters": {"Bucket": "b"}}
+    processor = {**INSIDE, "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
+    state = {**MAP, "ItemProcessor": processor, "ItemReader": reader, "ItemSelector": {"v.$": "$$.Map.Item.Value"}}
+    configuration = {"mapItemReaderData": data}
+    found = await trial(aws, state, mock=mock([]), inspectionLevel="DEBUG", stateConfiguration=configuration)
+    assert json.loads(found["inspectionData"]["afterItemSelector"]) == [{"v": item} for item in items]
