@@ -6,6 +6,7 @@ Rules that must stay true here:
 - If a commit fails or is refused, every turn built on it is thrown away with its frames, its callers get an error, and
   the execution is read again.
 - What a turn asks for is told to the `Outside` only after its commit.
+- A turn that takes long is computed on a thread; the inbox of its execution waits for it, other executions do not.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ import asyncio
 import logging
 import os
 from collections import OrderedDict
+from collections.abc import Sequence
+from collections.abc import Coroutine
 from typing import Protocol
 
 from stepwell.engine.clock import Clock
-from stepwell.engine.committer import Committer
+from stepwell.engine.committer import Answered, Committer
 from stepwell.engine.live import Live, Post, restore
-from stepwell.engine.programs import Programs
+from stepwell.engine.programs import Compiled, Programs
 from stepwell.engine.records import CONTINUE, messages_of, turn_record
+from stepwell.engine.turns import Turns
+from stepwell.language.errors import Overrun
 from stepwell.language.model import Task
-from stepwell.machine.advance import advance, break_down
 from stepwell.machine.execution import Execution, Frame
-from stepwell.machine.stimulus import Continue, Stimulus, TimerFired
-from stepwell.machine.turn import Turn
-from stepwell.store.protocol import Answer, NewExecution, Store, StoreError, TurnRecord
+from stepwell.machine.stimulus import Continue, Start, Stimulus, TimerFired
+from stepwell.machine.turn import UNBORN, MapRunStart, Turn
+from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
 
 logger = logging.getLogger("stepwell.engine")
 
@@ -53,18 +57,22 @@ class Outside(Protocol):
         virtual."""
         ...
 
+    def map_run(self, live: Live, start: MapRunStart, requires: tuple[int, int]) -> tuple[TurnRecord, Answered]:
+        """The record that begins a map run together with the turn that it requires."""
+        ...
+
     def answers_activity(self, execution: Execution, state_name: str) -> bool:
         """Whether an activity's task is answered without a worker (by a mock)."""
         ...
 
-
-class Driver:
-    def __init__(
     def is_about_to_claim(self, key: int, activity_arn: str) -> bool:
         """Whether a worker waits for tasks of the activity, and so for the execution's. Once none does,
         `Driver.wake` is called where it did."""
         ...
 
+
+class Driver:
+    def __init__(
         self, store: Store, programs: Programs, committer: Committer, clock: Clock, outside: Outside, idle: int
     ) -> None:
         self._store = store
@@ -77,6 +85,7 @@ class Driver:
         self._idle: OrderedDict[int, Live] = OrderedDict()
         self._pumps: set[asyncio.Task[None]] = set()
         self._winding_down = False
+        self._turns = Turns()
 
     def wind_down(self) -> None:
         """Begin nothing any more that nobody asks for: the rest of a turn and the jumps of virtual clocks stay in the
@@ -88,6 +97,7 @@ class Driver:
         while self._pumps:
             await asyncio.wait(self._pumps)
         await self._committer.flush()
+        self._turns.close()
 
     def add(self, live: Live) -> None:
         """Take in an execution that is about to start."""
@@ -116,28 +126,35 @@ class Driver:
         self.post(key, Post(stimulus, reply, due, settles, at))
         return await reply
 
-    async def identity(self, key: int) -> tuple[NewExecution, int | None]:
-        """What never changes about an execution, and the present time of its virtual clock. Raises KeyError."""
-        live = self._live.get(key)
-        if live is not None and live.identity is not None:
-            return live.identity, live.clock
-        loaded = await self._store.load_execution(key)
-        if loaded is None:
-            raise KeyError(key)
-        return loaded.row.new, loaded.row.change.clock
-
-    async def has_open(self, key: int, path: str, token: str) -> bool:
-        """Whether the task with this token is open."""
+    async def look(self, key: int) -> Live:
+        """The execution as it stands, to be read only. Raises KeyError, StoreError."""
         live = self._live.get(key)
         if live is None or live.execution is None:
             live = Live(key)
+            await self._load(live)
+        return live
+
+    async def begin(self, lead: TurnRecord, answered: Answered, lives: Sequence[Live]) -> None:
+        """Start executions of one program in the commit of `lead`, with which they stand and fall.
+
+        One whose first turn takes long is born without it, and goes on as what a spent budget has left.
+        """
+        if lives and (compiled := lives[0].compiled) is not None and compiled.activities:
+            absent = await self._absent(compiled)
+            for live in lives:
+                assert live.execution is not None
+                live.execution.absent = absent
+        self._committer.add(lead, answered)
+        for live in lives:
+            self.add(live)
+            assert live.execution is not None
+            assert live.compiled is not None
+            now = self._clock.now() if live.clock is None else live.clock
             try:
-                await self._load(live)
-            except KeyError:
-                return False
-        assert live.execution is not None
-        frame = live.execution.frames.get(path)
-        return live.execution.status == "RUNNING" and frame is not None and frame.token == token
+                turn = self._turns.at_once(live.compiled.program, live.execution, Start(), now, os.urandom(32))
+            except Overrun:
+                turn = UNBORN
+            self._take_over(live, Post(Start()), Start(), now, turn)
 
     def wake(self, key: int) -> None:
         """Set an execution going that waits for nothing outside: one on a virtual clock, after a restart."""
@@ -166,8 +183,8 @@ class Driver:
                 await self._load(live)
             while live.compiled is not None and live.compiled.activities and live.inbox:
                 await self._look_for_activities(live)
-                if live.inbox:  # else it was discarded meanwhile
-                    self._take(live, live.inbox.popleft())
+                if live.inbox and not self._take(live, live.inbox.popleft()):  # none: it was discarded meanwhile
+                    return
         except Exception as error:
             self._discard(live, error)
             return
@@ -187,27 +204,30 @@ class Driver:
     async def _look_for_activities(self, live: Live) -> None:
         assert live.compiled is not None
         assert live.execution is not None
-        absent = [arn for arn in live.compiled.activities if await self._store.find_activity(arn) is None]
-        live.execution.absent = frozenset(absent)
+        live.execution.absent = await self._absent(live.compiled)
+
+    async def _absent(self, compiled: Compiled) -> frozenset[str]:
+        """The program's activities that do not exist."""
+        return frozenset([arn for arn in compiled.activities if await self._store.find_activity(arn) is None])
 
     def _drain(self, live: Live) -> None:
         while live.inbox and not live.discarded:
-            self._take(live, live.inbox.popleft())
+            if not self._take(live, live.inbox.popleft()):
+                return
         live.pumping = False
         self._set_going(live)
         self._rest(live)
 
-    def _take(self, live: Live, post: Post) -> None:
-        """One turn."""
+    def _take(self, live: Live, post: Post) -> bool:
+        """One turn. False where it takes long: it is under way on a thread, and goes on with the inbox by itself."""
         execution, compiled = live.execution, live.compiled
         assert execution is not None
         assert compiled is not None
-        assert live.identity is not None
         stimulus = post.stimulus
         if isinstance(stimulus, TimerFired):
             if live.timers.get(stimulus.name) != post.due or not self._may_fire(live, stimulus.name):
                 self._answer(live, post, None)
-                return
+                return True
             if live.clock is not None and post.due is not None:
                 live.clock = max(live.clock, post.due)
             if stimulus.name == CONTINUE:
@@ -216,11 +236,39 @@ class Driver:
         elif live.clock is not None and post.at is not None:
             live.clock = max(live.clock, post.at)
         now = self._clock.now() if live.clock is None else live.clock
+        entropy = os.urandom(32)
         try:
-            turn = advance(compiled.program, execution, stimulus, now, os.urandom(32))
-        except Exception:
-            logger.exception("a defect ends the execution %s", execution.arn)
-            turn = break_down(compiled.program, execution, now)
+            turn = self._turns.at_once(compiled.program, execution, stimulus, now, entropy)
+        except Overrun:
+            slow = self._turns.slowly(compiled.program, execution, stimulus, now, entropy)
+            task = asyncio.get_running_loop().create_task(self._take_slowly(live, post, stimulus, now, slow))
+            self._pumps.add(task)
+            task.add_done_callback(self._pumps.discard)
+            return False
+        self._take_over(live, post, stimulus, now, turn)
+        return True
+
+    async def _take_slowly(
+        self, live: Live, post: Post, stimulus: Stimulus, now: int, slow: Coroutine[None, None, Turn | None]
+    ) -> None:
+        try:
+            turn = await slow
+            if live.discarded:
+                self._fail(post, Refused("the execution has changed in the meantime"))
+                return
+            self._take_over(live, post, stimulus, now, turn)
+        except Exception as error:
+            self._fail(post, error)
+            self._discard(live, error)
+            return
+        live.pumping = False
+        self._pump(live)
+
+    def _take_over(self, live: Live, post: Post, stimulus: Stimulus, now: int, turn: Turn | None) -> None:
+        """Stand where the turn leads to, and have it committed."""
+        execution = live.execution
+        assert execution is not None
+        assert live.identity is not None
         if turn is None:
             if isinstance(stimulus, TimerFired):
                 live.timers.pop(stimulus.name, None)  # nothing waits for it: it must not fire for ever
@@ -242,6 +290,8 @@ class Driver:
         live.apply(turn, record)
         live.unanswered += 1
         self._committer.add(record, lambda answer: self._answered(live, post, turn, record, answer))
+        for start in turn.map_runs:
+            self._committer.add(*self._outside.map_run(live, start, (record.key, record.version)))
 
     def _mocked(self, execution: Execution, turn: Turn) -> frozenset[int]:
         """The ids of the activities' tasks that need no worker."""
@@ -355,6 +405,8 @@ class Driver:
     def _holds(self, live: Live, execution: Execution, frame: Frame) -> bool:
         if frame.doing != "task":
             return False
+        if live.identity is not None and live.identity.tokens_hold_clock:
+            return True
         state = frame.program.states[frame.state]
         assert isinstance(state, Task)
         if state.resource.kind == "activity":
@@ -364,5 +416,3 @@ class Driver:
                 or self._outside.is_about_to_claim(live.key, state.resource.arn)
             )
         return not frame.submitted or frame.child != ""
-        if live.identity is not None and live.identity.tokens_hold_clock:
-            return True
