@@ -20,7 +20,7 @@ from stepwell.api.app import create_app
 from stepwell.api.context import ApiContext, open_context, real_now
 from stepwell.api.server import serve
 from stepwell.engine.dispatch import Outcome, Submitted, Task
-from stepwell.engine.engine import Engine
+from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.store.open import open_store
 
 ACCOUNT = "123456789012"
@@ -117,10 +117,16 @@ def definitions() -> dict[str, dict]:
 
 
 @pytest.fixture
-async def aws() -> AsyncIterator[Aws]:
+def engine_settings() -> EngineSettings:
+    """The settings of the engine behind `aws`."""
+    return EngineSettings()
+
+
+@pytest.fixture
+async def aws(engine_settings: EngineSettings) -> AsyncIterator[Aws]:
     found = Aws()
     store = await open_store(":memory:")
-    engine = Engine(store, found.callbacks)
+    engine = Engine(store, found.callbacks, engine_settings)
     await engine.start()
     found.context = await open_context(engine, now=lambda: real_now() + found.skew)
     transport = httpx.ASGITransport(create_app(found.context), raise_app_exceptions=False)

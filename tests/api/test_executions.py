@@ -87,17 +87,6 @@ async def test_a_test_case_of_the_mocks_is_no_part_of_the_arn(aws, definitions) 
     assert (await aws.callbacks.tasks.get()).test_case == long
 
 
-async def test_express_machines_cannot_be_started_yet(aws, definitions) -> None:
-    await aws.create(type="EXPRESS")
-    shape, message = await aws.fault("StartExecution", stateMachineArn=ARN)
-    assert shape == "StateMachineTypeNotSupported"
-    assert "cannot be started yet" in message
-    assert await aws.fault("ListExecutions", stateMachineArn=ARN) == (
-        "StateMachineTypeNotSupported",
-        "This operation is not supported by this type of state machine",
-    )
-
-
 async def test_a_stopped_execution_shows_error_and_cause_and_stops_once(aws, definitions) -> None:
     await aws.create(definition=definitions["wait"])
     await aws.start(ARN, name="one")
