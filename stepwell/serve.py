@@ -103,6 +103,7 @@ async def _running(
             account=settings.account,
             allowed_hosts=frozenset({*settings.allowed_hosts, settings.host.strip("[]")}),
             closing=stop.asked,
+            clock=settings.clock,
         )
         await deploy(machines, context)
         await engine.start()

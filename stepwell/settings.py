@@ -20,6 +20,8 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from stepwell.engine.clock import ClockName
+
 CONFIG_FILE = "stepwell.toml"
 CONFIG_VARIABLE = "STEPWELL_CONFIG"
 PREFIX = "STEPWELL_"
@@ -80,6 +82,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="The mocks, as Step Functions Local reads them. Also read from `SFN_MOCK_CONFIG`.",
         ),
     ] = None
+    clock: Annotated[
+        ClockName,
+        Meta(
+            title="real, virtual or virtual-held",
+            description="The clock of executions that ask for none: docs/testing.md tells what a virtual one does.",
+        ),
+    ] = "real"
     express_executions: Annotated[
         int,
         Meta(

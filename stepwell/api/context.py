@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stepwell.api.page_tokens import PageTokens
+from stepwell.engine.clock import ClockName
 from stepwell.engine.engine import Engine
 from stepwell.store.protocol import Store
 
@@ -34,8 +35,8 @@ class ApiContext:
 
     `region` is that of a request whose signature names none; `account` that of every ARN made here. `allowed_hosts` are
     names beyond the loopback ones that the Host header may carry; one that begins with a dot allows all names below it.
-    `closing` is set when the server shuts down: long polls then end at once with an empty answer. `now` is the real
-    clock, in milliseconds since 1970.
+    `closing` is set when the server shuts down: long polls then end at once with an empty answer. `clock` is the one
+    that executions are started on which ask for none. `now` is the real clock, in milliseconds since 1970.
     """
 
     engine: Engine
@@ -44,6 +45,7 @@ class ApiContext:
     account: str = DEFAULT_ACCOUNT
     allowed_hosts: frozenset[str] = frozenset()
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    clock: ClockName = "real"
     now: Callable[[], int] = real_now
 
     def __post_init__(self) -> None:
@@ -65,6 +67,7 @@ async def open_context(
     account: str = DEFAULT_ACCOUNT,
     allowed_hosts: frozenset[str] = frozenset(),
     closing: asyncio.Event | None = None,
+    clock: ClockName = "real",
     now: Callable[[], int] = real_now,
 ) -> ApiContext:
     """The context of a server over an engine; reads the key of the page tokens from the engine's store."""
@@ -76,5 +79,6 @@ async def open_context(
         account=account,
         allowed_hosts=allowed_hosts,
         closing=closing or asyncio.Event(),
+        clock=clock,
         now=now,
     )

@@ -12,17 +12,19 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
 from stepwell.api import faults
+from stepwell.api.clock import HEADER as CLOCK_HEADER
 from stepwell.api.context import ApiContext
 from stepwell.api.faults import ApiFault
 from stepwell.api.operations import HANDLERS
+from stepwell.api.prefer import wait_preferred
 from stepwell.api.request import Handler, Request
 from stepwell.api.service_model import INPUTS, TARGET_PREFIX
 from stepwell.api.signature import region_of
@@ -38,6 +40,7 @@ _CONTENT_TYPES: Final = (b"application/x-amz-json-1.0", b"application/x-amz-json
 _CONTENT_TYPE: Final = (b"content-type", b"application/x-amz-json-1.0")
 _draw_bits: Final = random.Random().getrandbits  # noqa: S311 - a request id is a name in a log, no secret
 _MOCKABLE: Final = frozenset({"StartExecution", "StartSyncExecution"})
+_WAITS: Final = "DescribeExecution"  # answers later where the client prefers so
 
 
 class ClientGone(Exception):
@@ -66,7 +69,8 @@ class AwsEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _request_id()
-        target = content_type = authorization = length = b""
+        target = content_type = authorization = length = prefer = b""
+        clock: bytes | None = None
         for name, value in scope["headers"]:
             if name == b"x-amz-target":
                 target = value
@@ -76,6 +80,11 @@ class AwsEndpoint:
                 authorization = value
             elif name == b"content-length":
                 length = value
+            elif name == CLOCK_HEADER:
+                clock = value
+            elif name == b"prefer":
+                prefer = value
+        applied: tuple[tuple[bytes, bytes], ...] = ()
         try:
             if content_type not in _CONTENT_TYPES:
                 _check_content_type(content_type)
@@ -87,8 +96,16 @@ class AwsEndpoint:
             test_case = _take_test_case(members) if operation.mockable else None
             region = (region_of(authorization) if authorization else None) or self._context.region
             request = Request(
-                self._context, region, operation.validate(members), test_case, lambda: _disconnect(receive)
+                self._context,
+                region,
+                operation.validate(members),
+                test_case,
+                lambda: _disconnect(receive),
+                None if clock is None else clock.decode("latin-1"),
             )
+            if prefer and operation.name == _WAITS and (wait := wait_preferred(prefer)):
+                request = replace(request, wait=wait)
+                applied = ((b"preference-applied", b"wait=%d" % wait),)
             status, payload = 200, _dumps(await operation.handle(request))
         except ApiFault as fault:
             status, payload = fault.status, _fault_body(fault)
@@ -99,7 +116,7 @@ class AwsEndpoint:
         except Exception:
             _log.exception("request %s: %s failed", request_id, target.decode("latin-1"))
             status, payload = _failure(request_id)
-        await _answer(send, status, payload, request_id)
+        await _answer(send, status, payload, request_id, applied)
 
 
 async def answer_fault(send: Send, fault: ApiFault) -> None:
@@ -107,11 +124,14 @@ async def answer_fault(send: Send, fault: ApiFault) -> None:
     await _answer(send, fault.status, _fault_body(fault), _request_id())
 
 
-async def _answer(send: Send, status: int, payload: bytes, request_id: str) -> None:
+async def _answer(
+    send: Send, status: int, payload: bytes, request_id: str, more: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
     headers = [
         (b"x-amzn-requestid", request_id.encode()),
         _CONTENT_TYPE,
         (b"content-length", b"%d" % len(payload)),
+        *more,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": payload})

@@ -23,7 +23,8 @@ class Request:
     """One call of an operation. `region` is that of the caller's signature.
 
     `test_case` is what stood behind `#` in a machine's ARN: the test case of the mocks. `disconnected` returns when the
-    client has gone.
+    client has gone. `clock` is the header that asks for a clock; `wait` is how many seconds the client prefers to wait
+    for an answer that says more (RFC 7240).
     """
 
     context: ApiContext
@@ -31,6 +32,8 @@ class Request:
     members: Mapping[str, Json]
     test_case: str | None = None
     disconnected: Callable[[], Awaitable[None]] | None = None
+    clock: str | None = None
+    wait: float = 0.0
 
     def text(self, name: str) -> str:
         """A required string."""

@@ -35,6 +35,15 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_virtual(parser: argparse.ArgumentParser) -> None:
+    """`--virtual`: a clock that does not wait."""
+    parser.add_argument(
+        "--virtual",
+        action="store_true",
+        help="on a virtual clock: waits are over at once, and the history has the dates of real ones",
+    )
+
+
 def read_text(path: str) -> str:
     """The text of a file; `-` is standard input. Raises CommandFailed."""
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -40,15 +40,16 @@ class Endpoint:
         self._path = parts.path or "/"
         self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
 
-    def call(self, operation: str, **members: object) -> dict[str, Any]:
-        """The answer of an operation of AWS Step Functions. Members that are None are left out.
+    def call(self, operation: str, headers: Mapping[str, str] | None = None, /, **members: object) -> dict[str, Any]:
+        """The answer of an operation of AWS Step Functions. Members that are None are left out; `headers` are sent
+        beside those that every call has.
 
         Raises Refused, and CommandFailed where no server answers.
         """
         body = json.dumps({name: value for name, value in members.items() if value is not None})
-        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AWSStepFunctions.{operation}"}
+        sent = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AWSStepFunctions.{operation}"}
         try:
-            self._connection.request("POST", self._path, body, headers)
+            self._connection.request("POST", self._path, body, {**sent, **(headers or {})})
             response = self._connection.getresponse()
             text = response.read()
         except (OSError, HTTPException) as error:

@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell.commands.arguments import add_input, add_json, read_input, read_text
+from stepwell.commands.arguments import add_input, add_json, add_virtual, read_input, read_text
 from stepwell.commands.exit_code import CommandFailed, ExitCode, of_status
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ progress to standard error; nothing is kept. The exit code says how the executio
 EXAMPLES = """\
   stepwell run hello.asl.json --input '{"name": "Ada"}'
   stepwell run catalog.asl.json --app apps.catalog:app --input @input.json
+  stepwell run yearly.asl.json --virtual                             a year of waits in a moment
   stepwell run order.asl.json --mock-config MockConfigFile.json --test-case HappyPath
   echo '{}' | stepwell run hello.asl.json --input - --json
 
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the state machine's name (default: the file's name up to its first dot)")
     parser.add_argument("--mock-config", metavar="FILE", help="mocks, as Step Functions Local reads them")
     parser.add_argument("--test-case", metavar="NAME", help="the test case whose mocks are used")
+    add_virtual(parser)
     add_json(parser)
 
 
@@ -83,7 +85,7 @@ async def _run(options: argparse.Namespace, definition: str, input_text: str) ->
         await deploy([bound], await open_context(engine, region=settings.region, account=settings.account))
         await engine.start()
         try:
-            row = await _execute(engine, place.machine_arn(bound.machine.name), input_text, options.test_case)
+            row = await _execute(engine, place.machine_arn(bound.machine.name), input_text, options)
         finally:
             await engine.stop(0)
     finally:
@@ -129,7 +131,7 @@ def _check_test_case(test_case: str | None, machine: str, settings: Settings) ->
         )
 
 
-async def _execute(engine: Engine, machine_arn: str, input_text: str, test_case: str | None) -> ExecutionRow:
+async def _execute(engine: Engine, machine_arn: str, input_text: str, options: argparse.Namespace) -> ExecutionRow:
     """Start an execution and show it to its end."""
     from stepwell.api.arns import execution_arn
     from stepwell.commands.progress import Progress, Step
@@ -142,7 +144,14 @@ async def _execute(engine: Engine, machine_arn: str, input_text: str, test_case:
     name = str(uuid.uuid4())
     arn = execution_arn(machine_arn, name)
     await engine.start_execution(
-        StartRequest(machine=machine, arn=arn, name=name, input=input_text, test_case=test_case)
+        StartRequest(
+            machine=machine,
+            arn=arn,
+            name=name,
+            input=input_text,
+            test_case=options.test_case,
+            virtual=options.virtual,
+        )
     )
     key = await engine.store.execution_key(arn)
     assert key is not None

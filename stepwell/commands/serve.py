@@ -15,6 +15,7 @@ EXAMPLES = """\
   stepwell serve                                        an empty server on http://127.0.0.1:8083
   stepwell serve apps.catalog:app --store catalog.db    a server with an app
   stepwell serve --mock-config MockConfigFile.json      with the mocks of Step Functions Local
+  stepwell serve --clock virtual                        every wait is over at once, with the dates of a real one
   stepwell serve --port 0                               on a free port; the first line tells which
 
 Options override variables (STEPWELL_PORT), and those override stepwell.toml; docs/settings.md lists all settings.
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", help="the port to listen on (default: 8083)")
     parser.add_argument("--store", metavar="PATH|URL", help="where executions are kept (default: stepwell.db)")
     parser.add_argument("--mock-config", metavar="FILE", help="mocks, as Step Functions Local reads them")
+    parser.add_argument("--clock", help="the clock of executions that ask for none: real, virtual, virtual-held")
     parser.add_argument("--region", help="the AWS region in ARNs (default: us-east-1)")
     parser.add_argument("--account", help="the AWS account in ARNs (default: 123456789012)")
     parser.add_argument(

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from stepwell.commands.arguments import add_endpoint, add_input, add_json, read_input
+from stepwell.commands.arguments import add_endpoint, add_input, add_json, add_virtual, read_input
 from stepwell.commands.endpoint import Endpoint, endpoint_url, machine_arn
 from stepwell.commands.exit_code import ExitCode, of_status
 
@@ -15,6 +15,7 @@ EXAMPLES = """\
   stepwell start CatalogStatusPoller --input '{"catalog_name": "shoes"}'
   stepwell start CatalogStatusPoller --input @input.json --name shoes-1 --wait
   stepwell start arn:aws:states:us-east-1:123456789012:stateMachine:Hello --json
+  stepwell start Yearly --virtual --wait           a year of waits in a moment
   stepwell start Hello#HappyPath --wait            with the mocks of a test case
 """
 
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input(parser)
     parser.add_argument("--name", help="the execution's name; the same name and input again is the same execution")
     parser.add_argument("--wait", action="store_true", help="show the execution until it has ended")
+    add_virtual(parser)
     add_json(parser)
     add_endpoint(parser)
 
@@ -32,7 +34,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     text = read_input(options.input)
     endpoint = Endpoint(endpoint_url(options.endpoint_url))
     machine = machine_arn(endpoint, options.machine)
-    started = endpoint.call("StartExecution", stateMachineArn=machine, input=text, name=options.name)
+    clock = {"X-Stepwell-Clock": "virtual"} if options.virtual else None
+    started = endpoint.call("StartExecution", clock, stateMachineArn=machine, input=text, name=options.name)
     if not options.wait:
         print(json.dumps(started) if options.json else started["executionArn"])
         return ExitCode.DONE

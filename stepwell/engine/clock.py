@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
+
+ClockName: TypeAlias = Literal["real", "virtual", "virtual-held"]
+"""The clock of an execution as it is asked for. A virtual one jumps to its next timer whenever nothing is being worked
+on; `virtual-held` also waits for what only a task token can tell, and for workers to take activities' tasks."""
 
 
 class Clock(Protocol):

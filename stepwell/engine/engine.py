@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from stepwell.engine.activities import Activities
 from stepwell.engine.children import Children
@@ -83,6 +84,7 @@ class Engine:
         )
         self._activities = Activities(store, self._driver)
         self._watchers: dict[int, set[asyncio.Future[None]]] = {}
+        self._end_watchers: dict[int, set[asyncio.Future[None]]] = {}
         self._last_key = 0
         self._stopping = False
 
@@ -104,7 +106,7 @@ class Engine:
         self._stopping = True
         self._driver.wind_down()
         self._activities.stop()
-        for watchers in list(self._watchers.values()):
+        for watchers in (*self._watchers.values(), *self._end_watchers.values()):
             _wake(watchers)
         await self._timers.stop()
         await self._messages.stop()
@@ -225,19 +227,22 @@ class Engine:
         """Wait until the execution has more events than that, has ended, or the time (in seconds) is over."""
         if self._stopping:
             return
-        watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        watchers = self._watchers.setdefault(key, set())
-        watchers.add(watcher)
-        try:
+        with _watching(self._watchers, key) as turn:
             loaded = await self.store.load_execution(key)
             if loaded is None or loaded.row.change.status != "RUNNING":
                 return
             if loaded.row.change.last_event_id <= after_event_id:
-                await asyncio.wait([watcher], timeout=timeout)
-        finally:
-            watchers.discard(watcher)
-            if not watchers and self._watchers.get(key) is watchers:
-                del self._watchers[key]
+                await asyncio.wait([turn], timeout=timeout)
+
+    async def wait_for_end(self, arn: str, timeout: float) -> None:
+        """Wait until the execution has ended, or the time (in seconds) is over."""
+        key = await self.store.execution_key(arn)
+        if key is None or self._stopping:
+            return
+        with _watching(self._end_watchers, key) as end:
+            row = await self.store.find_execution(arn)
+            if row is not None and row.change.status == "RUNNING":
+                await asyncio.wait([end], timeout=timeout)
 
     # -- what turns ask for
 
@@ -263,6 +268,8 @@ class Engine:
                 self._messages.add(key, row)
         if turn.events:
             self._wake_watchers(key)
+        if turn.status != "RUNNING":
+            _wake(self._end_watchers.get(key, ()))
 
     def _wake_watchers(self, key: int) -> None:
         _wake(self._watchers.get(key, ()))
@@ -282,6 +289,20 @@ class Engine:
     def _refuse_while_stopping(self) -> None:
         if self._stopping:
             raise Stopping("the engine is shutting down")
+
+
+@contextmanager
+def _watching(watchers: dict[int, set[asyncio.Future[None]]], key: int) -> Iterator[asyncio.Future[None]]:
+    """What `_wake` completes, while the block lasts."""
+    watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    found = watchers.setdefault(key, set())
+    found.add(watcher)
+    try:
+        yield watcher
+    finally:
+        found.discard(watcher)
+        if not found and watchers.get(key) is found:
+            del watchers[key]
 
 
 def _wake(watchers: Iterable[asyncio.Future[None]]) -> None:

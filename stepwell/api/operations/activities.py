@@ -7,16 +7,14 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from typing import Final
 
 import orjson
 
 from stepwell.api import arns, configuration, faults, tagging
+from stepwell.api.long_poll import while_wanted
 from stepwell.api.names import check_name
 from stepwell.api.request import Answer, Request, seconds
-from stepwell.engine.requests import ActivityTask
 from stepwell.language.values import Json
 from stepwell.store.protocol import ActivityRow
 
@@ -81,36 +79,11 @@ async def delete_activity(request: Request) -> Answer:
 
 async def get_activity_task(request: Request) -> Answer:
     row = await _activity_of(request)
-    task = await _poll(request, row.arn)
+    poll = request.context.engine.get_activity_task(row.arn, request.optional_text("workerName"), POLL_SECONDS)
+    task = await while_wanted(request, poll)
     if task is None:
         return {"taskToken": None}
     return {"taskToken": task.token, "input": task.input}
-
-
-async def _poll(request: Request, arn: str) -> ActivityTask | None:
-    """A task, or None once the poll's time is over, the server closes, or the client has gone."""
-    context = request.context
-    poll = asyncio.ensure_future(
-        context.engine.get_activity_task(arn, request.optional_text("workerName"), POLL_SECONDS)
-    )
-    ends = [asyncio.ensure_future(context.closing.wait())]
-    if request.disconnected is not None:
-        ends.append(asyncio.ensure_future(_gone(request.disconnected)))
-    either: set[asyncio.Future[ActivityTask | None] | asyncio.Future[Literal[True]]] = {poll, *ends}
-    try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not poll.done():
-            poll.cancel()
-            await asyncio.wait([poll])
-        return None if poll.cancelled() else poll.result()
-    finally:
-        for future in either:
-            future.cancel()
-
-
-async def _gone(disconnected: Callable[[], Awaitable[None]]) -> Literal[True]:
-    await disconnected()
-    return True
 
 
 async def _activity_of(request: Request) -> ActivityRow:

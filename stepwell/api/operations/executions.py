@@ -13,6 +13,8 @@ from typing import Final
 import orjson
 
 from stepwell.api import arns, configuration, faults
+from stepwell.api.clock import clock_of
+from stepwell.api.long_poll import while_wanted
 from stepwell.api.machines import DELETING, INITIAL_REVISION, target_of
 from stepwell.api.names import check_name
 from stepwell.api.operations.state_machines import configuration_members
@@ -57,16 +59,20 @@ async def requested_start(request: Request) -> StartRequest:
         fault = json_fault(text)
         if fault is not None:
             raise faults.invalid_execution_input(fault)
+    trace_header = request.optional_text("traceHeader")
+    clock = clock_of(request.clock, trace_header, request.context.clock)
     arn_of = express_arn if machine.type == EXPRESS else arns.execution_arn
     return StartRequest(
         machine=machine,
         arn=arn_of(machine.arn, name),
         name=name,
         input=text,
-        trace_header=request.optional_text("traceHeader"),
+        trace_header=trace_header,
         version_arn=target.version_arn,
         alias_arn=target.alias_arn,
         test_case=request.test_case,
+        virtual=clock != "real",
+        tokens_hold_clock=clock == "virtual-held",
     )
 
 
@@ -83,6 +89,9 @@ async def stop_execution(request: Request) -> Answer:
 
 async def describe_execution(request: Request) -> Answer:
     row = await execution_of(request)
+    if request.wait and row.change.status == "RUNNING":
+        await while_wanted(request, request.context.engine.wait_for_end(row.new.arn, request.wait))
+        row = await execution_of(request)
     new, change = row.new, row.change
     included = request.optional_text("includedData") != "METADATA_ONLY"
     answer: Answer = {
