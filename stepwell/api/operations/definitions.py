@@ -16,6 +16,7 @@ from stepwell.language.definition import compile_definition, validate_definition
 from stepwell.language.definition.setting import MachineType
 from stepwell.language.diagnostics import Diagnostic, InvalidDefinition, Severity
 from stepwell.language.values import Json
+from stepwell.language.variable_references import variable_references
 
 _LARGE: Final = 64 * 1024  # characters
 
@@ -30,6 +31,18 @@ async def check_definition(text: str, machine_type: str) -> None:
             compile_definition(text, machine_type=kind)
     except InvalidDefinition as refusal:
         raise ApiFault("InvalidDefinition", refusal.aws_message()) from None
+
+
+async def reference_members(definition: str | None) -> Answer:
+    """The variables that the states of a definition refer to, as a member of an answer; none where there are none."""
+    if definition is None:
+        return {}
+    if len(definition) > _LARGE:
+        found = await asyncio.to_thread(variable_references, definition)
+    else:
+        found = variable_references(definition)
+    references: dict[str, Json] = {state: list(names) for state, names in found.items()}
+    return {"variableReferences": references} if references else {}
 
 
 async def validate_state_machine_definition(request: Request) -> Answer:

@@ -17,6 +17,7 @@ from stepwell.api.clock import clock_of
 from stepwell.api.long_poll import while_wanted
 from stepwell.api.machines import DELETING, INITIAL_REVISION, target_of
 from stepwell.api.names import check_name
+from stepwell.api.operations.definitions import reference_members
 from stepwell.api.operations.state_machines import configuration_members
 from stepwell.api.request import Answer, Request, seconds
 from stepwell.engine import errors
@@ -131,6 +132,7 @@ async def describe_state_machine_for_execution(request: Request) -> Answer:
         "definition": definition,
         "roleArn": new.role_arn,
         "updateDate": seconds(new.start_date if revision is None else revision.update_date),
+        **await reference_members(definition),
     }
     if revision is not None:
         answer.update(configuration_members(configuration.stored(revision.configuration)))

@@ -17,7 +17,7 @@ from stepwell.api import arns, configuration, faults, tagging
 from stepwell.api.configuration import Configuration
 from stepwell.api.machines import ACTIVE, DELETING, INITIAL_REVISION, is_there, machine_of, target_of
 from stepwell.api.names import check_name
-from stepwell.api.operations.definitions import check_definition
+from stepwell.api.operations.definitions import check_definition, reference_members
 from stepwell.api.operations.versions import publish
 from stepwell.api.request import Answer, Request, seconds
 from stepwell.engine.programs import definition_hash
@@ -80,6 +80,7 @@ async def describe_state_machine(request: Request) -> Answer:
         "type": row.type,
         "creationDate": seconds(row.creation_date if version is None else version.creation_date),
         **configuration_members(found),
+        **await reference_members(definition),
     }
     if row.revision_id != INITIAL_REVISION:
         answer["revisionId"] = row.revision_id
