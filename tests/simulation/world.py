@@ -160,7 +160,8 @@ def _task_news(chance: Random, world: World, old: list[TaskEffect]) -> Stimulus 
     if not old or chance.random() < (0.05 if open_tasks else 0.5):
         return None
     # A callback or a claimed activity is no effect any more; its token is among the old ones.
-    task = chance.choice(list(open_tasks.values())) if open_tasks and chance.random() < 0.85 else chance.choice(old[-6:])
+    known = list(open_tasks.values()) if open_tasks and chance.random() < 0.85 else old[-6:]
+    task = chance.choice(known)
     path, token = task.path, task.token
     output = chance.choice(['{"n": 1}', "[]", '"%s"' % ("z" * 400), "2.50", json.dumps({"deep": [INPUT]})])
     news: list[Stimulus] = [stimuli.TaskSucceeded(path, token, output)] * 6
