@@ -42,7 +42,7 @@ def table(reached: Mapping[str, str], left_out: Mapping[str, Sequence[str]], cat
         lines.append(_row(name, levels))
     lines.append(_row("**in scope**", [level for levels in rows.values() for level in levels]))
     for name, levels in sorted(outside.items()):
-        lines.append(_row(f"not covered yet: {name}", levels))
+        lines.append(_row(f"beyond it: {name}", levels))
     lines.append(_row("**all**", reached.values()))
     return "\n".join(lines)
 

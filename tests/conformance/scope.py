@@ -1,4 +1,4 @@
-"""Which recorded cases this version covers: what a case asks for is read off its calls and its definitions.
+"""Which recorded cases are the core: what a case asks for is read off its calls and its definitions.
 
 Rules that must stay true here:
 - A case is left out for what it uses, never for what it is called or for whether it passes.
@@ -18,7 +18,7 @@ _VARIABLE = re.compile(r"(?<![$\w])\$[A-Za-z_]\w*")
 
 
 def left_out(case: Case) -> list[str]:
-    """What a case uses that this version does not cover; empty for a case in scope."""
+    """What a case uses beyond the core; empty for a case in scope."""
     operations = {step["op"] for step in case["steps"]}
     arguments = [step.get("args") or {} for step in case["steps"]]
     nodes = [node for argument in arguments for text in _definitions(argument) for node in _nodes(text)]
