@@ -27,6 +27,7 @@ from stepwell.engine.live import new_execution
 from stepwell.engine.programs import Compiled, Programs
 from stepwell.engine.requests import Started, StartRequest
 from stepwell.engine.settings import EngineSettings
+from stepwell.engine.turns import Turns
 from stepwell.machine.execution import Workflow
 from stepwell.store.protocol import (
     Answer,
@@ -83,6 +84,7 @@ class Express:
         self._ended = ended
         self._bound = settings.express_executions
         self._limit = settings.express_limit
+        self._turns = Turns()
         self._memory = LogMemory(settings.express_log_bytes)
         self._under_way: dict[int, asyncio.Task[ExecutionRow]] = {}
         self._runs: dict[int, ExpressRun] = {}
@@ -109,6 +111,7 @@ class Express:
         for task in late:  # their ends are not taken by the store
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        self._turns.close()
 
     # -- what is asked for
 
@@ -212,6 +215,7 @@ class Express:
             compiled.program,
             self._dispatcher,
             self._start_child,
+            self._turns,
             self._clock,
             self._limit,
             log,

@@ -1,7 +1,7 @@
 """One Express execution under way: its turns, timers and tasks, all of it in memory.
 
 Rules that must stay true here:
-- Turns are taken one after the other, each whole, on the event loop.
+- Turns are taken one after the other, each whole. Nothing touches the execution while one is computed on a thread.
 - When the execution has ended, or is abandoned, nothing of it is left running.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,8 +20,9 @@ from stepwell.engine.clock import Clock
 from stepwell.engine.dispatch import Dispatcher, Outcome, StartExecution, Submitted, Task
 from stepwell.engine.express_log import ExpressLog
 from stepwell.engine.live import apply_turn
+from stepwell.engine.turns import Turns
+from stepwell.language.errors import Overrun
 from stepwell.language.model import Program
-from stepwell.machine.advance import advance, break_down
 from stepwell.machine.execution import Execution
 from stepwell.machine.stimulus import Continue, Start, Stimulus, TaskFailed, TimerFired
 from stepwell.machine.turn import TaskEffect, Turn
@@ -52,6 +54,7 @@ class ExpressRun:
         program: Program,
         dispatcher: Dispatcher,
         start_child: StartChild,
+        turns: Turns,
         clock: Clock,
         limit: int,
         log: ExpressLog,
@@ -63,6 +66,7 @@ class ExpressRun:
         self._program = program
         self._dispatcher = dispatcher
         self._start_child = start_child
+        self._turns = turns
         self._clock = clock
         self._limit = limit
         self._virtual_now = virtual_now
@@ -70,6 +74,8 @@ class ExpressRun:
         self._timers: dict[str, _Timer] = {}
         self._open: dict[int, tuple[str, asyncio.Task[None]]] = {}  # by effect: frame's path and what carries it out
         self._running: set[asyncio.Task[None]] = set()
+        self._inbox: deque[Stimulus] = deque()
+        self._computing = False  # a turn is under way on a thread
         self._continuing = False
 
     def start(self) -> None:
@@ -82,6 +88,8 @@ class ExpressRun:
         self._end_all()
         if not self.ended.done():
             self.ended.set_exception(error)
+        for task in self._running:
+            task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
     # -- turns
@@ -89,24 +97,48 @@ class ExpressRun:
     def _now(self) -> int:
         return self._clock.now() if self._virtual_now is None else self._virtual_now
 
-    def _take(self, stimulus: Stimulus) -> bool:
-        """One turn. False where the stimulus is stale."""
-        if self.ended.done():
-            return False
-        execution, now = self._execution, self._now()
-        try:
-            turn = advance(self._program, execution, stimulus, now, os.urandom(32))
-        except Exception:
-            logger.exception("a defect ends the execution %s", execution.arn)
-            turn = break_down(self._program, execution, now)
+    def _take(self, stimulus: Stimulus) -> None:
+        """Take a stimulus in: at once, or after the turn that is being computed."""
+        self._inbox.append(stimulus)
+        if not self._computing:
+            self._drain()
+
+    def _drain(self) -> None:
+        execution, program = self._execution, self._program
+        while self._inbox and not self.ended.done():
+            stimulus, now, entropy = self._inbox.popleft(), self._now(), os.urandom(32)
+            try:
+                turn = self._turns.at_once(program, execution, stimulus, now, entropy)
+            except Overrun:
+                self._computing = True
+                self._spawn(self._take_slowly(self._turns.slowly(program, execution, stimulus, now, entropy)))
+                return
+            self._take_over(turn)
+        if self._virtual_now is not None:
+            self._loop.call_soon(self._jump)
+
+    async def _take_slowly(self, slow: Awaitable[Turn | None]) -> None:
+        turn = await slow
+        self._computing = False
+        if not self.ended.done():
+            self._take_over(turn)
+            self._drain()
+
+    def _take_over(self, turn: Turn | None) -> None:
+        """Stand where a turn leads to, and begin what it asks for. None is that of a stale stimulus."""
         if turn is None:
-            return False
-        apply_turn(execution, turn)
-        self.log.add(turn.events)
+            return
+        apply_turn(self._execution, turn)
+        try:
+            self.log.add(turn.events)
+        except Exception as error:  # a defect must not leave the execution under way for ever
+            self._end_all()
+            self.ended.set_exception(error)
+            return
         if turn.stop_date is not None:
             self._end_all()
             self.ended.set_result(turn)
-            return True
+            return
         self._let_go(turn)
         for name, due in turn.timers.items():
             self._set_timer(name, due)
@@ -115,9 +147,6 @@ class ExpressRun:
         if turn.more and not self._continuing:
             self._continuing = True
             self._loop.call_soon(self._go_on)
-        elif self._virtual_now is not None:
-            self._loop.call_soon(self._jump)
-        return True
 
     def _go_on(self) -> None:
         """What the budget of a turn has left: others have had their turn meanwhile."""
@@ -171,7 +200,8 @@ class ExpressRun:
 
     def _jump(self) -> None:
         """Let a virtual clock jump to the next timer where nothing else can happen before it."""
-        if self._open or self._continuing or not self._timers or self._virtual_now is None:
+        busy = self._open or self._inbox or self._computing or self._continuing
+        if busy or not self._timers or self._virtual_now is None:
             return
         name = min(self._timers, key=lambda name: (self._timers[name].due, name))
         self._virtual_now = max(self._virtual_now, self._timers[name].due)
@@ -181,10 +211,13 @@ class ExpressRun:
 
     def _begin(self, effect: TaskEffect) -> None:
         task = task_of(self._execution, effect, self._virtual_now is not None)
-        run = self._loop.create_task(self._carry_out(effect, task))
-        self._open[effect.id] = (effect.path, run)
-        self._running.add(run)
-        run.add_done_callback(self._running.discard)
+        self._open[effect.id] = (effect.path, self._spawn(self._carry_out(effect, task)))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
     def _cancel(self, effect_id: int) -> None:
         found = self._open.pop(effect_id, None)
@@ -197,10 +230,12 @@ class ExpressRun:
             outcomes = self._dispatcher.run(task)
             async for told in outcomes:
                 outcome = await self._start_child(task, told) if isinstance(told, StartExecution) else told
+                stimulus = stimulus_of(effect.path, effect.token, outcome)
                 if not isinstance(outcome, Submitted):
                     self._open.pop(effect.id, None)  # nothing is left to cancel
-                if not self._take(stimulus_of(effect.path, effect.token, outcome)) or effect.id not in self._open:
+                    self._take(stimulus)
                     return
+                self._take(stimulus)
             logger.error("the dispatcher has told no outcome of the task %s", task.resource.arn)
         except Exception:
             logger.exception("a defect in the dispatcher fails the task %s", task.resource.arn)

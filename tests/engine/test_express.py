@@ -231,6 +231,20 @@ class TestMachine:
         assert not endless.done()
         assert (await endless).change.status == "TIMED_OUT"
 
+    async def test_others_have_their_turn_beside_a_long_expression(self, house: House) -> None:
+        expression = "{% $sum($map([1..100000], function($n) { $n * $n })) %}"
+        definition = {
+            "QueryLanguage": "JSONata",
+            "StartAt": "P",
+            "States": {"P": {"Type": "Pass", "Output": expression, "End": True}},
+        }
+        machines = [await express(house, definition), await express(house, PASS)]
+        long, short = (asyncio.ensure_future(house.engine.run_execution(request(machine))) for machine in machines)
+        other = await short
+        assert other.change.status == "SUCCEEDED"
+        assert not long.done()
+        assert (await long).change.output == str(sum(n * n for n in range(100_001)))
+
     async def test_a_task_may_start_an_execution(self, house: House) -> None:
         asked: list[Task] = []
 
