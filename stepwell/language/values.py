@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import orjson
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 # Only a run of 19 or more digits can be a whole number that leaves 64 bits, which orjson would turn into a float.
 _LONG_NUMBER = re.compile(r"\d{19}")

@@ -18,8 +18,8 @@ from stepwell.store.protocol import StoreError
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; UPDATE ... FROM
 
 _WAIT = 5.0  # seconds to wait for another program that has the file locked
-_WRITER_CACHE = 8 * 1024  # KiB
-_READER_CACHE = 4 * 1024  # KiB
+_WRITER_CACHE = 4 * 1024  # KiB
+_READER_CACHE = 2 * 1024  # KiB
 _CHECKPOINT = 4000  # pages of log (16 MB) that are moved into the database at once
 _LOG_KEPT = 64 * 1024 * 1024  # bytes; a log that has grown beyond is cut back to this
 
