@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
 
+# Seconds. The store's threads hand the interpreter to the loop and back many times a commit; with Python's own 5 ms, a
+# loop that is busy keeps them waiting (measured: reads beside a busy thread fall from 1 to 7 ms to 0.4 ms).
+_SWITCH = 0.0002
+
 
 def run(main: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run a coroutine on the fastest event loop there is."""
+    """Run a coroutine on the fastest event loop there is. For a process of its own: it tunes the interpreter."""
+    sys.setswitchinterval(_SWITCH)
     try:
         import uvloop
     except ImportError:
