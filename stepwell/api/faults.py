@@ -125,6 +125,10 @@ def execution_already_exists(arn: str) -> ApiFault:
     return ApiFault("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
 
 
+def execution_not_redrivable(why: str) -> ApiFault:
+    return ApiFault("ExecutionNotRedrivable", f"Execution Not Redrivable: '{why}'")
+
+
 def invalid_execution_input(why: str) -> ApiFault:
     return ApiFault("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{why}'")
 

@@ -21,6 +21,7 @@ from stepwell.engine.driver import AlreadyStarted, Driver
 from stepwell.engine.errors import (
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
+    ExecutionNotRedrivable,
     Stopping,
     TaskDoesNotExist,
     TaskTimedOut,
@@ -32,6 +33,7 @@ from stepwell.engine.outbox import Outbox
 from stepwell.engine.programs import Programs
 from stepwell.engine.reading import read_history
 from stepwell.engine.records import CONTINUE, MESSAGE
+from stepwell.engine.redrive import redriven_before, refusal
 from stepwell.engine.requests import ActivityTask, Started, StartRequest
 from stepwell.engine.settings import EngineSettings
 from stepwell.engine.timers import Timers
@@ -40,7 +42,7 @@ from stepwell.language.model import Program
 from stepwell.machine import stimulus as stimuli
 from stepwell.machine.execution import Execution
 from stepwell.machine.history import Event
-from stepwell.machine.stimulus import Start, Stimulus, Stop, TimerFired
+from stepwell.machine.stimulus import Redrive, Start, Stimulus, Stop, TimerFired
 from stepwell.machine.turn import Turn
 from stepwell.store.protocol import ExecutionRow, Store, TurnRecord
 
@@ -182,6 +184,26 @@ class Engine:
         if row is None or row.change.stop_date is None:
             raise ExecutionDoesNotExist(arn)
         return row.change.stop_date
+
+    async def redrive_execution(self, arn: str, client_token: str | None) -> int:
+        """Let an execution go on from what had not succeeded; when it was redriven, also where the same client token
+        has done it before. Raises ExecutionDoesNotExist, ExecutionNotRedrivable."""
+        self._refuse_while_stopping()
+        while True:
+            row = await self.store.find_execution(arn)
+            if row is None:
+                raise ExecutionDoesNotExist(arn)
+            now = self._clock.now() if row.change.clock is None else row.change.clock
+            before = redriven_before(row, client_token, now)
+            if before is not None:
+                return before
+            reason = await refusal(self.store, row, now)
+            if reason is not None:
+                raise ExecutionNotRedrivable(reason)
+            turn = await self._driver.submit(row.new.key, Redrive(client_token))
+            if turn is not None and turn.redrive_date is not None:
+                return turn.redrive_date
+            # Another request came first: look again.
 
     # -- tokens
 

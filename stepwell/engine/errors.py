@@ -23,6 +23,10 @@ class ExecutionDoesNotExist(EngineError):
         self.arn = arn
 
 
+class ExecutionNotRedrivable(EngineError):
+    """The execution cannot go on; the message says why, in AWS's words."""
+
+
 class InvalidToken(EngineError):
     """The text is no task token of this store."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import cast, get_args
 
 from stepwell.engine.programs import Compiled
-from stepwell.machine.codec import decode_calls, decode_frames, frame_references
+from stepwell.machine.codec import decode_data, decode_frames, frame_references
 from stepwell.machine.datum import Datum
 from stepwell.machine.execution import Execution, Status
 from stepwell.machine.stimulus import Stimulus
@@ -89,6 +89,9 @@ def apply_turn(execution: Execution, turn: Turn) -> None:
     execution.status = turn.status
     execution.last_event_id = turn.last_event_id
     execution.calls = dict(turn.calls)
+    execution.redrive_count = turn.redrive_count
+    execution.redrive_date = turn.redrive_date
+    execution.redrive_tokens = turn.redrive_tokens
 
 
 def new_execution(new: NewExecution) -> Execution:
@@ -119,7 +122,8 @@ async def restore(store: Store, loaded: LoadedExecution, compiled: Compiled) -> 
     execution.status = _status(row.change.status)
     execution.last_event_id = row.change.last_event_id
     execution.redrive_count = row.change.redrive_count
-    execution.calls = decode_calls(row.change.data)
+    execution.redrive_date = row.change.redrive_date
+    execution.calls, execution.redrive_tokens = decode_data(row.change.data)
     execution.frames = decode_frames(compiled.program, loaded.frames, texts.__getitem__)
     return execution
 

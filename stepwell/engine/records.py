@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from stepwell.language.resource import parse_resource
-from stepwell.machine.codec import encode_calls, encode_frame
+from stepwell.machine.codec import encode_data, encode_frame
 from stepwell.machine.history import PayloadSink, encode_events
 from stepwell.machine.turn import TaskEffect, Turn
 from stepwell.store.protocol import EffectRow, EventRecord, ExecutionChange, NewExecution, TurnRecord
@@ -63,7 +63,9 @@ def turn_record(
             output=turn.output.text if turn.output is not None else None,
             error=turn.error,
             cause=turn.cause,
-            data=encode_calls(turn.calls),
+            redrive_count=turn.redrive_count,
+            redrive_date=turn.redrive_date,
+            data=encode_data(turn.calls, turn.redrive_tokens),
         ),
         frames_removed=turn.frames_removed,
         frames={path: encode_frame(frame, sink) for path, frame in turn.frames.items()},

@@ -19,12 +19,14 @@ from stepwell.language.values import Json
 from stepwell.machine.entropy import Entropy
 from stepwell.machine.execution import Execution, Frame
 from stepwell.machine.failure import Failure, StateFailed
+from stepwell.machine.redrive import can_redrive, redrive
 from stepwell.machine.run import HistoryFull, Run
 from stepwell.machine.states import choice, fail, map, parallel, pass_, succeed, task, wait
 from stepwell.machine.stimulus import (
     ActivityClaimed,
     Continue,
     Heartbeat,
+    Redrive,
     Start,
     Stimulus,
     Stop,
@@ -51,6 +53,7 @@ _PERFORM = cast(
         Map: map.perform,
     },
 )
+_RESUME = cast("dict[type, Callable[[Run, Frame, Any], None]]", {Parallel: parallel.resume, Map: map.resume})
 _ENTERED = {type: f"{type.__name__}StateEntered" for type in _PERFORM}
 
 
@@ -67,7 +70,7 @@ def advance(
     `now` is in milliseconds since 1970 by the execution's clock; `entropy` is 32 random bytes.
     Raises Overrun where the `patience` is that of a caller in a hurry and does not suffice: the execution is as it was.
     """
-    if execution.status != "RUNNING":
+    if execution.status != "RUNNING" and not (isinstance(stimulus, Redrive) and can_redrive(execution)):
         return None
     run = Run(program, execution, now, Entropy(entropy), patience)
     try:
@@ -107,11 +110,17 @@ def _go_on(run: Run) -> None:
 
 
 def _enter(run: Run, frame: Frame) -> None:
+    """Enter a state, or perform again one that was entered before a redrive."""
     state = frame.program.states[frame.state]
     run.transitions += 1
-    frame.entered_at = run.now
     frame.retries = ()
     frame.retry_count = 0
+    if frame.doing == "again":
+        frame.doing = "ready"
+        left = frame.started and run.peek(frame.child_path(0)) is not None
+        _attempt(run, frame, (_RESUME if left else _PERFORM)[type(state)])
+        return
+    frame.entered_at = run.now
     details: dict[str, Json] = {"name": state.name, "input": frame.input.text}
     run.entered_from = frame.last_id
     frame.entered_id = run.event(frame, _ENTERED[type(state)], details)
@@ -150,6 +159,8 @@ def _take(run: Run, stimulus: Stimulus) -> bool:
             return _continue(run)
         case TimerFired():
             return _timer(run, stimulus.name)
+        case Redrive():
+            return run.execution.status != "RUNNING" and redrive(run, stimulus)
         case Stop():
             return _end(run, "ABORTED", Failure(stimulus.error, stimulus.cause))
     return _task(run, stimulus)
@@ -165,10 +176,8 @@ def _start(run: Run) -> bool:
     if execution.alias_arn is not None:
         details["stateMachineAliasArn"] = execution.alias_arn
     run.note(0, "ExecutionStarted", details)
-    run.add_frame(Frame(path="", program=run.program, state=run.program.start_at, input=execution.input, last_id=0))
+    root = run.begin(0)
     if run.program.timeout_seconds is not None:
-        root = run.frame("")
-        assert root is not None
         run.set_timer(root, "execution", run.now + run.program.timeout_seconds * 1000)
     return True
 
@@ -177,7 +186,7 @@ def _continue(run: Run) -> bool:
     """Take up the branches that the budget has left. Where none is left (their state has failed meanwhile) the turn is
     empty: it tells that nothing remains to be continued."""
     for path in sorted(run.execution.frames):
-        if run.execution.frames[path].doing == "ready":
+        if run.execution.frames[path].doing in ("ready", "again"):
             frame = run.frame(path)
             assert frame is not None
             run.queue.append(frame)

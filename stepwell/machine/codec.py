@@ -8,14 +8,14 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import orjson
 
 from stepwell.language.model import Map, Parallel, Program
 from stepwell.machine.datum import Datum
-from stepwell.machine.execution import Doing, Frame, parent_path
+from stepwell.machine.execution import Doing, Frame, RedriveToken, parent_path
 from stepwell.machine.history import PayloadSink
 from stepwell.machine.variables import NO_VARIABLES, Variables
 
@@ -123,10 +123,15 @@ def _variables(kept: Mapping[str, object] | None, text: Callable[[object], str])
     return Variables({name: Datum.of_text(text(value)) for name, value in kept.items()}) if kept else NO_VARIABLES
 
 
-def encode_calls(calls: Mapping[str, int]) -> bytes:
-    """The execution's own data: how often each Task state was called (empty where nothing is counted)."""
-    return orjson.dumps(calls) if calls else b""
+def encode_data(calls: Mapping[str, int], redrives: Sequence[RedriveToken]) -> bytes:
+    """The execution's own data: how often each Task state was called, and the client tokens of its redrives. Empty
+    where there is nothing to keep."""
+    return orjson.dumps((calls, [tuple(token) for token in redrives])) if calls or redrives else b""
 
 
-def decode_calls(data: bytes) -> dict[str, int]:
-    return cast("dict[str, int]", orjson.loads(data)) if data else {}
+def decode_data(data: bytes) -> tuple[dict[str, int], tuple[RedriveToken, ...]]:
+    """What `encode_data` encoded."""
+    if not data:
+        return {}, ()
+    calls, redrives = orjson.loads(data)
+    return calls, tuple(RedriveToken(*token) for token in redrives)

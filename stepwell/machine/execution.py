@@ -11,7 +11,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from stepwell.language.model import Program
 from stepwell.machine.datum import Datum
@@ -19,12 +19,13 @@ from stepwell.machine.variables import NO_VARIABLES, Variables
 
 Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
-# What kind of workflow it is. The history of an Express execution has no limit, and a synchronous one is never redriven.
+# What kind of workflow it is. The history of an Express execution has no limit, and none of them is ever redriven.
 Workflow: TypeAlias = Literal["STANDARD", "EXPRESS", "SYNC_EXPRESS"]
 
 # What a frame is doing: about to enter its state; waiting for a timer of Wait or Retry; waiting for a task's outcome;
-# waiting for its children; done, its output kept for its parent.
-Doing: TypeAlias = Literal["ready", "wait", "retry", "task", "children", "done"]
+# waiting for its children; done, its output kept for its parent; failed in a state that it has entered; about to
+# perform again, after a redrive, a state that it has entered.
+Doing: TypeAlias = Literal["ready", "wait", "retry", "task", "children", "done", "failed", "again"]
 
 
 @dataclass(slots=True)
@@ -84,6 +85,13 @@ def parent_path(path: str) -> str:
     return path[: path.rfind("/", 0, -1) + 1]
 
 
+class RedriveToken(NamedTuple):
+    """The client token of a redrive, and when that was: the same token again redrives nothing."""
+
+    text: str
+    date: int
+
+
 @dataclass(slots=True)
 class Execution:
     """One execution as a turn sees it. Times are milliseconds since 1970.
@@ -103,6 +111,8 @@ class Execution:
     status: Status = "RUNNING"
     last_event_id: int = 0
     redrive_count: int = 0
+    redrive_date: int | None = None
+    redrive_tokens: tuple[RedriveToken, ...] = ()
     version_arn: str | None = None
     alias_arn: str | None = None
     test_case: str | None = None

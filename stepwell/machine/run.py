@@ -17,7 +17,7 @@ from stepwell.language.timestamp import format_timestamp
 from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
 from stepwell.machine.entropy import Entropy
-from stepwell.machine.execution import Execution, Frame, Status, parent_path
+from stepwell.machine.execution import Execution, Frame, RedriveToken, Status, parent_path
 from stepwell.machine.failure import Failure
 from stepwell.machine.history import Event
 from stepwell.machine.turn import Abort, TaskEffect, Turn
@@ -67,6 +67,9 @@ class Run:
         self._effects_removed_below: list[str] = []
         self._aborts: list[Abort] = []
         self._calls = execution.calls
+        self.redrive_count = execution.redrive_count
+        self._redrive_date = execution.redrive_date
+        self._redrive_tokens = execution.redrive_tokens
         self._status: Status = execution.status
         self._output: Datum | None = None
         self._failure: Failure | None = None
@@ -125,6 +128,13 @@ class Run:
     def peek(self, path: str) -> Frame | None:
         """The frame, to be read only."""
         return self._frames.get(path) or self._stored(path)
+
+    def begin(self, previous_id: int) -> Frame:
+        """The root, about to enter the first state."""
+        program = self.program
+        root = Frame(path="", program=program, state=program.start_at, input=self.execution.input, last_id=previous_id)
+        self.add_frame(root)
+        return root
 
     def add_frame(self, frame: Frame) -> None:
         self._frames[frame.path] = frame
@@ -218,7 +228,9 @@ class Run:
             "RoleArn": execution.role_arn,
         }
         if execution.workflow != "SYNC_EXPRESS":  # recorded: a synchronous execution has none
-            about["RedriveCount"] = execution.redrive_count
+            about["RedriveCount"] = self.redrive_count
+            if self._redrive_date is not None:
+                about["RedriveTime"] = format_timestamp(self._redrive_date)
         context: dict[str, Json] = {
             "Execution": about,
             "StateMachine": {"Id": execution.machine_arn, "Name": execution.machine_name},
@@ -239,7 +251,14 @@ class Run:
             inner = self.peek(parent_path(inner.path)) if inner.path else None
         return None if inner is None or inner.item is None else (inner.index, inner.item.value)
 
-    # -- the end
+    # -- the end, and the way back
+
+    def reopen(self, tokens: tuple[RedriveToken, ...]) -> None:
+        """The execution goes on after its end."""
+        self._status = "RUNNING"
+        self.redrive_count += 1
+        self._redrive_date = self.now
+        self._redrive_tokens = tokens
 
     @property
     def ended(self) -> bool:
@@ -278,6 +297,9 @@ class Run:
             effects_removed=self._effects_removed,
             effects_removed_below=self._effects_removed_below,
             calls=self._calls,
+            redrive_count=self.redrive_count,
+            redrive_date=self._redrive_date,
+            redrive_tokens=self._redrive_tokens,
             aborts=self._aborts,
             output=self._output,
             error=failure.error if failure else None,

@@ -95,6 +95,14 @@ class Stop:
     cause: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """RedriveExecution: an execution that has ended without success goes on. The only stimulus that an ended execution
+    takes."""
+
+    client_token: str | None = None
+
+
 Stimulus: TypeAlias = (
     Start
     | Continue
@@ -107,4 +115,5 @@ Stimulus: TypeAlias = (
     | ActivityClaimed
     | Heartbeat
     | Stop
+    | Redrive
 )

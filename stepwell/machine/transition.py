@@ -79,9 +79,11 @@ def fail_state(run: Run, frame: Frame, state: State, failure: Failure, *, of_bra
     (recorded: a runtime error in the fields of a Map ends the execution without MapStateFailed).
     """
     if frame.doing == "children":
-        _end_children(run, frame, state, frame.last_id)
+        _abort_children(run, frame, state, frame.last_id)
+        frame.doing = "failed"
     if isinstance(state, Task | Parallel | Map):
         if _retry(run, frame, state.retry, failure):
+            _forget_children(run, frame)
             return
         if isinstance(state, Parallel | Map) and (of_branch or failure.error != RUNTIME):
             run.event(frame, f"{type(state).__name__}StateFailed", {})
@@ -91,6 +93,7 @@ def fail_state(run: Run, frame: Frame, state: State, failure: Failure, *, of_bra
                 try:
                     exit = catcher.flow.leave(frame.input.value, failure.error_output(), scope)
                     exit_state(run, frame, state, exit, catcher.next)
+                    _forget_children(run, frame)
                 except QueryError as error:
                     failure = evaluation_failed(run, frame, state, error)
                     break
@@ -148,7 +151,11 @@ def _delay(run: Run, retrier: Retrier, attempt: int) -> int:
 
 
 def fail_branch(run: Run, frame: Frame, failure: Failure) -> None:
-    """A branch has failed, and so has the state around it, up to the execution."""
+    """A branch has failed, and so has the state around it, up to the execution.
+
+    Where nothing takes the failure, the branches that it ends stay for a redrive.
+    """
+    frame.doing = "failed"
     if frame.path == "":
         run.event(frame, "ExecutionFailed", _error_details(failure))
         run.end("FAILED", failure=failure)
@@ -160,34 +167,33 @@ def fail_branch(run: Run, frame: Frame, failure: Failure) -> None:
         run.note(failed_id, "MapIterationFailed", {"index": frame.index, "name": state.name})
     if not isinstance(frame.program.states[frame.state], Map | Parallel):
         _abort_state(run, frame, failed_id)
-    frame.doing = "done"
-    _end_children(run, parent, state, failed_id)
+    _abort_children(run, parent, state, failed_id)
+    parent.doing = "failed"
     parent.last_id = failed_id
     fail_state(run, parent, state, failure, of_branch=True)
 
 
-def _end_children(run: Run, frame: Frame, state: State, failed_id: int) -> None:
-    """Abort the children that are still on their way, and remove them all."""
+def _abort_children(run: Run, frame: Frame, state: State, failed_id: int) -> None:
+    """Tell the children that were still on their way as aborted."""
     for index in range(frame.started):
         child = run.peek(frame.child_path(index))
-        if child is not None and child.doing != "done":
+        if child is not None and child.doing not in ("done", "failed"):
             _abort_branch(run, child, state, failed_id)
-    run.remove_below(frame.children_prefix)
-    frame.started = frame.ended = 0
-    frame.doing = "ready"
 
 
 def _abort_branch(run: Run, frame: Frame, around: State, failed_id: int) -> None:
     if isinstance(around, Map):
         run.note(failed_id, "MapIterationAborted", {"index": frame.index, "name": around.name})
     if frame.doing == "children":
-        state = frame.program.states[frame.state]
-        for index in range(frame.started):
-            child = run.peek(frame.child_path(index))
-            if child is not None and child.doing != "done":
-                _abort_branch(run, child, state, failed_id)
+        _abort_children(run, frame, frame.program.states[frame.state], failed_id)
     if frame.doing != "ready":
         _abort_state(run, frame, failed_id)
+
+
+def _forget_children(run: Run, frame: Frame) -> None:
+    """Nothing goes on from the children of a state that has failed: it was left, or will be performed anew."""
+    run.remove_below(frame.children_prefix)
+    frame.started = frame.ended = 0
 
 
 def _abort_state(run: Run, frame: Frame, failed_id: int) -> None:

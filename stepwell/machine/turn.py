@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from stepwell.language.model import Resource
 from stepwell.machine.datum import Datum
-from stepwell.machine.execution import Frame, Status
+from stepwell.machine.execution import Frame, RedriveToken, Status
 from stepwell.machine.history import Event
 
 
@@ -56,6 +56,9 @@ class Turn:
     effects_removed: Sequence[int]
     effects_removed_below: Sequence[str]
     calls: Mapping[str, int]
+    redrive_count: int = 0
+    redrive_date: int | None = None
+    redrive_tokens: tuple[RedriveToken, ...] = ()
     aborts: Sequence[Abort] = ()
     output: Datum | None = None
     error: str | None = None

@@ -40,6 +40,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "StartExecution": executions.start_execution,
     "StartSyncExecution": express.start_sync_execution,
     "StopExecution": executions.stop_execution,
+    "RedriveExecution": executions.redrive_execution,
     "DescribeExecution": executions.describe_execution,
     "DescribeStateMachineForExecution": executions.describe_state_machine_for_execution,
     "ListExecutions": executions.list_executions,

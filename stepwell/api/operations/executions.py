@@ -1,4 +1,4 @@
-"""Executions: started, stopped, described, listed.
+"""Executions: started, stopped, redriven, described, listed.
 
 Rules that must stay true here:
 - Input and output are answered as the very text that they were.
@@ -8,7 +8,6 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import uuid
-from typing import Final
 
 import orjson
 
@@ -22,12 +21,10 @@ from stepwell.api.operations.state_machines import configuration_members
 from stepwell.api.request import Answer, Request, seconds
 from stepwell.engine import errors
 from stepwell.engine.express import EXPRESS, express_arn
+from stepwell.engine.redrive import refusal
 from stepwell.engine.requests import StartRequest
 from stepwell.language.values import Json
 from stepwell.store.protocol import ExecutionRow, ListPosition
-
-REDRIVABLE_PERIOD: Final = 14 * 24 * 60 * 60 * 1000  # milliseconds after the end (API reference, RedriveExecution)
-REDRIVABLE_EVENTS: Final = 24_999  # a history must be shorter than this
 
 
 async def start_execution(request: Request) -> Answer:
@@ -88,6 +85,17 @@ async def stop_execution(request: Request) -> Answer:
     return {"stopDate": seconds(stopped)}
 
 
+async def redrive_execution(request: Request) -> Answer:
+    arn = _execution_arn(request)
+    try:
+        redriven = await request.context.engine.redrive_execution(arn, request.optional_text("clientToken"))
+    except errors.ExecutionDoesNotExist:
+        raise faults.execution_does_not_exist(arn) from None
+    except errors.ExecutionNotRedrivable as reason:
+        raise faults.execution_not_redrivable(str(reason)) from None
+    return {"redriveDate": seconds(redriven)}
+
+
 async def describe_execution(request: Request) -> Answer:
     row = await execution_of(request)
     if request.wait and row.change.status == "RUNNING":
@@ -113,7 +121,7 @@ async def describe_execution(request: Request) -> Answer:
         answer.update((name, text) for name, text in payload.items() if text is not None)
     if change.redrive_date is not None:
         answer["redriveDate"] = seconds(change.redrive_date)
-    answer.update(_redrive_status(row, request.context.now()))
+    answer.update(await _redrive_status(request, row))
     answer.update(_optional_members(row))
     return answer
 
@@ -153,6 +161,8 @@ async def list_executions(request: Request) -> Answer:
         raise faults.resource_not_found(map_run)
     if request.optional_text("redriveFilter") is not None:
         raise faults.validation("redriveFilter cannot be used with a stateMachineArn")
+    if status == "PENDING_REDRIVE":
+        raise faults.validation("The statusFilter PENDING_REDRIVE cannot be used with a stateMachineArn")
     target = await target_of(request, arn)
     machine = target.machine
     if machine.type == EXPRESS:
@@ -202,16 +212,8 @@ def _execution_arn(request: Request) -> str:
     return arn
 
 
-def _redrive_status(row: ExecutionRow, now: int) -> dict[str, Json]:
-    """API reference, `redriveStatusReason` of DescribeExecution."""
-    change = row.change
-    reason = None
-    if change.status in ("RUNNING", "SUCCEEDED"):
-        reason = f"Execution is {change.status} and cannot be redriven"
-    elif change.stop_date is not None and now - change.stop_date > REDRIVABLE_PERIOD:
-        reason = "Execution redrivable period exceeded"
-    elif change.last_event_id >= REDRIVABLE_EVENTS:
-        reason = "Execution history event limit exceeded"
+async def _redrive_status(request: Request, row: ExecutionRow) -> dict[str, Json]:
+    reason = await refusal(request.context.store, row, row.change.clock or request.context.now())
     if reason is None:
         return {"redriveStatus": "REDRIVABLE"}
     return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}

@@ -80,3 +80,13 @@ def join(run: Run, frame: Frame, state: Map, child: Frame) -> None:
         frame.last_id = succeeded_id
         run.note(frame.last_id, "MapStateSucceeded", {})
         complete(run, frame, state)
+
+
+def resume(run: Run, frame: Frame, state: Map) -> None:
+    """Go on after a redrive with the iterations that are there, and start others as far as the limit allows."""
+    frame.doing = "children"
+    while frame.started < frame.total and frame.started - frame.ended < frame.limit:
+        _start_iteration(run, frame, state, frame.last_id)
+    if frame.ended == frame.total:
+        run.note(frame.last_id, "MapStateSucceeded", {})
+        complete(run, frame, state)

@@ -41,16 +41,23 @@ def join(run: Run, frame: Frame, state: Parallel, child: Frame) -> None:
     complete(run, frame, state)
 
 
+def resume(run: Run, frame: Frame, state: Parallel) -> None:
+    """Go on after a redrive with the branches that are there."""
+    frame.doing = "children"
+    if frame.ended == frame.total:
+        run.note(frame.last_id, "ParallelStateSucceeded", {})
+        complete(run, frame, state)
+
+
 def complete(run: Run, frame: Frame, state: Parallel | Map) -> None:
     """All children have ended: their outputs are the result."""
     found = outputs(run, frame)
     results = Datum.of_value([output.value for output in found])
-    run.remove_below(frame.children_prefix)
     scope = run.scope(frame, state, result_size=sum(len(output.text) for output in found))
     effective = state.flow.enter(scope)
-    exit_state(
-        run, frame, state, state.flow.leave(scope.input, results.value, scope.on(effective)), state.next, results
-    )
+    exit = state.flow.leave(scope.input, results.value, scope.on(effective))
+    run.remove_below(frame.children_prefix)  # what is too large runs anew on a redrive, branches and all
+    exit_state(run, frame, state, exit, state.next, results)
 
 
 def outputs(run: Run, frame: Frame) -> list[Datum]:
