@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from stepwell.commands import express
 from stepwell.commands.arguments import add_endpoint, add_json
 from stepwell.commands.endpoint import Endpoint, endpoint_url, execution_arn, machine_arn
 from stepwell.commands.exit_code import ExitCode
@@ -16,6 +17,7 @@ DESCRIPTION = "Show an execution, or a state machine with its definition."
 EXAMPLES = """\
   stepwell describe CatalogStatusPoller/shoes-1
   stepwell describe arn:aws:states:us-east-1:123456789012:execution:CatalogStatusPoller:shoes-1
+  stepwell describe arn:aws:states:us-east-1:123456789012:express:Quote:one:1f0c...     an Express execution
   stepwell describe CatalogStatusPoller
 """
 
@@ -31,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     endpoint = Endpoint(endpoint_url(options.endpoint_url))
     what: str = options.what
-    if "/" in what or ":execution:" in what:
+    if express.is_express(what):
+        answer = express.describe(endpoint, what)
+    elif "/" in what or ":execution:" in what:
         answer = endpoint.call("DescribeExecution", executionArn=execution_arn(endpoint, what))
     else:
         answer = endpoint.call("DescribeStateMachine", stateMachineArn=machine_arn(endpoint, what))

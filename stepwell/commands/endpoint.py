@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from stepwell.commands.exit_code import CommandFailed, ExitCode
 
@@ -48,8 +48,21 @@ class Endpoint:
         """
         body = json.dumps({name: value for name, value in members.items() if value is not None})
         sent = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AWSStepFunctions.{operation}"}
+        return self._ask("POST", self._path, body, {**sent, **(headers or {})})
+
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """The answer of what the server tells beside AWS's API. Members of the query that are None are left out.
+
+        Raises Refused, and CommandFailed where no server answers.
+        """
+        given = urlencode({name: value for name, value in query.items() if value is not None})
+        return self._ask("GET", self._path.rstrip("/") + quote(path) + (f"?{given}" if given else ""))
+
+    def _ask(
+        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         try:
-            self._connection.request("POST", self._path, body, {**sent, **(headers or {})})
+            self._connection.request(method, path, body, headers or {})
             response = self._connection.getresponse()
             text = response.read()
         except (OSError, HTTPException) as error:

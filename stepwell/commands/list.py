@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
+from stepwell.commands import express
 from stepwell.commands.arguments import add_endpoint, add_json
-from stepwell.commands.endpoint import Endpoint, endpoint_url, machine_arn
+from stepwell.commands.endpoint import Endpoint, Refused, endpoint_url, machine_arn
 from stepwell.commands.exit_code import ExitCode
 from stepwell.commands.screen import moment, open_screen, span, table
 
@@ -40,15 +41,20 @@ def run(options: argparse.Namespace) -> ExitCode:
         found = endpoint.pages("ListStateMachines", "stateMachines", maxResults=page)
         _show(options, found, ("name", "type", "created", "arn"), _machine_row)
         return ExitCode.DONE
-    found = endpoint.pages(
-        "ListExecutions",
-        "executions",
-        stateMachineArn=machine_arn(endpoint, options.machine),
-        statusFilter=options.status,
-        maxResults=page,
-    )
-    _show(options, found, ("name", "status", "started", "took"), _execution_row)
+    executions = _executions(endpoint, machine_arn(endpoint, options.machine), options.status, page)
+    _show(options, executions, ("name", "status", "started", "took"), _execution_row)
     return ExitCode.DONE
+
+
+def _executions(endpoint: Endpoint, machine: str, status: str | None, page: int) -> Iterator[dict[str, Any]]:
+    try:
+        yield from endpoint.pages(
+            "ListExecutions", "executions", stateMachineArn=machine, statusFilter=status, maxResults=page
+        )
+    except Refused as refused:
+        if refused.error != "StateMachineTypeNotSupported":
+            raise
+        yield from express.executions(endpoint, machine, status)
 
 
 def _show(options: argparse.Namespace, found: Iterator[dict[str, Any]], head: tuple[str, ...], row: RowOf) -> None:
@@ -65,4 +71,6 @@ def _machine_row(machine: dict[str, Any]) -> tuple[str, ...]:
 
 def _execution_row(execution: dict[str, Any]) -> tuple[str, ...]:
     start, stop = execution["startDate"], execution.get("stopDate")
-    return execution["name"], execution["status"], moment(start), "" if stop is None else span(stop - start)
+    # Many Express executions may have one name: what tells them apart is the ARN.
+    name = execution["executionArn"] if express.is_express(execution["executionArn"]) else execution["name"]
+    return name, execution["status"], moment(start), "" if stop is None else span(stop - start)

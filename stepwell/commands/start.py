@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 from stepwell.commands.arguments import add_endpoint, add_input, add_json, add_virtual, read_input
 from stepwell.commands.endpoint import Endpoint, endpoint_url, machine_arn
 from stepwell.commands.exit_code import ExitCode, of_status
+from stepwell.commands.express import is_express, wait_for_end
 
 DESCRIPTION = "Start an execution. With --wait, show it as it goes; the exit code then says how it ended."
 EXAMPLES = """\
@@ -40,16 +42,23 @@ def run(options: argparse.Namespace) -> ExitCode:
         print(json.dumps(started) if options.json else started["executionArn"])
         return ExitCode.DONE
     arn = started["executionArn"]
-    from stepwell.commands.follow import follow
-
     try:
-        status = follow(endpoint, arn, sys.stderr)
+        ended = _wait(endpoint, arn)
     except KeyboardInterrupt:
         print(f"The execution goes on: stepwell history {arn} --follow", file=sys.stderr)
         raise
-    ended = endpoint.call("DescribeExecution", executionArn=arn)
     if options.json:
         print(json.dumps(ended))
     elif "output" in ended:
         print(ended["output"])
-    return of_status(status)
+    return of_status(ended["status"])
+
+
+def _wait(endpoint: Endpoint, arn: str) -> dict[str, Any]:
+    """The execution once it has ended; it is shown meanwhile, unless it is an Express execution."""
+    if is_express(arn):
+        return wait_for_end(endpoint, arn)
+    from stepwell.commands.follow import follow
+
+    follow(endpoint, arn, sys.stderr)
+    return endpoint.call("DescribeExecution", executionArn=arn)
