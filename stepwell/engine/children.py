@@ -13,16 +13,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid5
 
+import orjson
+
 from stepwell.engine.attempt import stimulus_of
 from stepwell.engine.dispatch import Child, Dispatcher, Outcome, Refused, StartExecution, Task
 from stepwell.engine.driver import Driver
 from stepwell.engine.errors import ExecutionAlreadyExists
 from stepwell.engine.express import EXPRESS, express_arn
-from stepwell.engine.records import ABORT, STARTED
+from stepwell.engine.map_run.progress import decode
+from stepwell.engine.map_run.runs import MapRuns
+from stepwell.engine.records import ABORT, CHILD_ENDED, MAP_RUN_ENDED, STARTED
 from stepwell.engine.requests import Started, StartRequest
 from stepwell.engine.tokens import open_token
 from stepwell.language.resource import parse_resource
-from stepwell.machine.stimulus import Stop
+from stepwell.machine.stimulus import MapRunFailed, MapRunSucceeded, Stimulus, Stop
 from stepwell.store.protocol import EffectRow, ExecutionRow, Store
 
 _NAMES = UUID("9c1b6b1e-5d0c-4d6a-9d0f-2f4f7c0e8a51")  # the space of the names that are derived from tokens
@@ -31,10 +35,11 @@ Start = Callable[[StartRequest], Awaitable[Started]]
 
 
 class Children:
-    def __init__(self, store: Store, driver: Driver, dispatcher: Dispatcher, start: Start) -> None:
+    def __init__(self, store: Store, driver: Driver, dispatcher: Dispatcher, map_runs: MapRuns, start: Start) -> None:
         self._store = store
         self._driver = driver
         self._dispatcher = dispatcher
+        self._map_runs = map_runs
         self._start = start
 
     # -- the start
@@ -68,15 +73,16 @@ class Children:
             if asked.awaited:
                 return Refused("unsupported", asked.machine_arn, arn)
             arn = express_arn(machine.arn, name)
-        parent, clock = (None, None) if key is None else await self._driver.identity(key)
+        parent = None if key is None else await self._driver.look(key)
+        holding = parent is not None and parent.identity is not None and parent.identity.tokens_hold_clock
         request = StartRequest(
             machine=machine,
             arn=arn,
             name=name,
             input=asked.input,
             trace_header=asked.trace_header,
-            clock=clock,
-            tokens_hold_clock=parent is not None and parent.tokens_hold_clock,
+            clock=None if parent is None else parent.clock,
+            tokens_hold_clock=holding,
             parent_key=key,
             parent_token=task.token,
             awaited_by=task.resource.arn if asked.awaited else None,
@@ -101,19 +107,46 @@ class Children:
 
     async def deliver(self, key: int, row: EffectRow) -> None:
         """Take in a message of the execution `key`, and settle it. Raises StoreError."""
+        message = (key, row.id)
         if row.target == ABORT:
-            await self._abort(row.data.decode(), (key, row.id))
+            await self._abort(row.data.decode(), message)
+            return
+        if row.target == CHILD_ENDED:
+            map_run, status, items, at = orjson.loads(row.data)
+            await self._map_runs.child_ended(map_run, message, status, items, at)
             return
         loaded = await self._store.load_execution(key)
         if loaded is None:
-            await self._store.settle([(key, row.id)])
+            await self._store.settle([message])
+        elif row.target == MAP_RUN_ENDED:
+            await self._map_run_ended(loaded.row, message)
         else:
-            await self._tell_parent(loaded.row, (key, row.id), begins=row.target == STARTED)
+            await self._tell_parent(loaded.row, message, begins=row.target == STARTED)
 
     async def _abort(self, arn: str, message: tuple[int, int]) -> None:
         key = await self._store.execution_key(arn)
-        if key is None or await self._driver.submit(key, Stop(None, None), settles=message) is None:
+        if key is not None and ":mapRun:" in arn:
+            await self._map_runs.abort(key, message)
+        elif key is None or await self._driver.submit(key, Stop(None, None), settles=message) is None:
             await self._store.settle([message])
+
+    async def _map_run_ended(self, row: ExecutionRow, message: tuple[int, int]) -> None:
+        new, change = row.new, row.change
+        assert new.parent_key is not None
+        assert new.parent_token is not None
+        _, path = open_token(new.parent_token)
+        stimulus: Stimulus
+        if change.status == "SUCCEEDED":
+            stimulus = MapRunSucceeded(path, new.parent_token, change.output or "")
+        else:
+            stimulus = MapRunFailed(path, new.parent_token, change.error or "", change.cause or "")
+        at = decode(change.data).clock
+        try:
+            if await self._driver.submit(new.parent_key, stimulus, settles=message, at=at) is not None:
+                return
+        except KeyError:
+            pass  # the parent is gone
+        await self._store.settle([message])
 
     async def _tell_parent(self, row: ExecutionRow, message: tuple[int, int], *, begins: bool) -> None:
         new = row.new
@@ -128,9 +161,18 @@ class Children:
                 return
         except KeyError:
             pass  # the parent is gone
-        if begins and not await self._driver.has_open(new.parent_key, path, new.parent_token):
+        if begins and not await self._is_open(new.parent_key, path, new.parent_token):
             await self._driver.submit(new.key, Stop(None, None))
         await self._store.settle([message])
+
+    async def _is_open(self, key: int, path: str, token: str) -> bool:
+        """Whether the task with this token waits."""
+        try:
+            execution = (await self._driver.look(key)).execution
+        except KeyError:
+            return False
+        frame = None if execution is None else execution.frames.get(path)
+        return frame is not None and frame.token == token and execution is not None and execution.status == "RUNNING"
 
 
 def _as_child(row: ExecutionRow, *, begins: bool) -> Child:

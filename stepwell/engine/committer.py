@@ -34,6 +34,13 @@ class Committer:
         if self._running is None:
             self._running = asyncio.get_running_loop().create_task(self._run())
 
+    def _end_of_group(self) -> int:
+        """Where the next group ends: turns that require another follow it at once, and go with it."""
+        end = MAX_GROUP
+        while end < len(self._waiting) and self._waiting[end][0].requires is not None:
+            end += 1
+        return end
+
     async def flush(self) -> None:
         """Wait until everything that was added is answered."""
         while self._running is not None:
@@ -42,7 +49,8 @@ class Committer:
     async def _run(self) -> None:
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                end = self._end_of_group()
+                group, self._waiting = self._waiting[:end], self._waiting[end:]
                 answers: list[Answer | StoreError]
                 try:
                     answers = list(await self._store.commit([record for record, _ in group]))

@@ -15,13 +15,12 @@ import asyncio
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
-from collections.abc import Coroutine
-from typing import Protocol
+from collections.abc import Coroutine, Sequence
 
 from stepwell.engine.clock import Clock
 from stepwell.engine.committer import Answered, Committer
 from stepwell.engine.live import Live, Post, restore
+from stepwell.engine.outside import Outside
 from stepwell.engine.programs import Compiled, Programs
 from stepwell.engine.records import CONTINUE, messages_of, turn_record
 from stepwell.engine.turns import Turns
@@ -29,7 +28,7 @@ from stepwell.language.errors import Overrun
 from stepwell.language.model import Task
 from stepwell.machine.execution import Execution, Frame
 from stepwell.machine.stimulus import Continue, Start, Stimulus, TimerFired
-from stepwell.machine.turn import UNBORN, MapRunStart, Turn
+from stepwell.machine.turn import UNBORN, Turn
 from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
 
 logger = logging.getLogger("stepwell.engine")
@@ -43,32 +42,6 @@ class Refused(StoreError):
 
 class AlreadyStarted(Exception):
     """The ARN of a new execution is taken."""
-
-
-class Outside(Protocol):
-    """What lies behind the driver: whoever carries out effects."""
-
-    def committed(self, live: Live, turn: Turn, record: TurnRecord) -> None:
-        """A turn is durable: set its timers, start its tasks, end what it has ended."""
-        ...
-
-    def is_working(self, key: int) -> bool:
-        """Whether a task of the execution is under way. Once none is, `Driver.wake` is called where the clock is
-        virtual."""
-        ...
-
-    def map_run(self, live: Live, start: MapRunStart, requires: tuple[int, int]) -> tuple[TurnRecord, Answered]:
-        """The record that begins a map run together with the turn that it requires."""
-        ...
-
-    def answers_activity(self, execution: Execution, state_name: str) -> bool:
-        """Whether an activity's task is answered without a worker (by a mock)."""
-        ...
-
-    def is_about_to_claim(self, key: int, activity_arn: str) -> bool:
-        """Whether a worker waits for tasks of the activity, and so for the execution's. Once none does,
-        `Driver.wake` is called where it did."""
-        ...
 
 
 class Driver:
@@ -283,7 +256,7 @@ class Driver:
             now=now,
             continued=isinstance(stimulus, Continue),
             mocked=self._mocked(execution, turn),
-            messages=messages_of(live.identity, turn, first=live.new is not None),
+            messages=messages_of(live.identity, turn, live.clock, first=live.new is not None),
             settled=() if post.settles is None else (post.settles,),
             requires=live.requires,
         )
@@ -404,7 +377,7 @@ class Driver:
 
     def _holds(self, live: Live, execution: Execution, frame: Frame) -> bool:
         if frame.doing != "task":
-            return False
+            return frame.doing == "mapRun"
         if live.identity is not None and live.identity.tokens_hold_clock:
             return True
         state = frame.program.states[frame.state]

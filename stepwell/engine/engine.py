@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from stepwell.engine.activities import Activities
 from stepwell.engine.children import Children
 from stepwell.engine.clock import Clock, SystemClock
-from stepwell.engine.committer import Committer
+from stepwell.engine.committer import Answered, Committer
 from stepwell.engine.dispatch import Dispatcher, Outcome, StartExecution, Task
 from stepwell.engine.driver import AlreadyStarted, Driver
 from stepwell.engine.errors import (
@@ -28,6 +28,9 @@ from stepwell.engine.errors import (
 )
 from stepwell.engine.express import EXPRESS, Express
 from stepwell.engine.live import Live, new_execution
+from stepwell.engine.map_run.actor import Surroundings
+from stepwell.engine.map_run.data_set import DataSets, NoDataSets
+from stepwell.engine.map_run.runs import MapRuns
 from stepwell.engine.messages import Messages
 from stepwell.engine.outbox import Outbox
 from stepwell.engine.programs import Programs
@@ -43,7 +46,7 @@ from stepwell.machine import stimulus as stimuli
 from stepwell.machine.execution import Execution
 from stepwell.machine.history import Event
 from stepwell.machine.stimulus import Redrive, Start, Stimulus, Stop, TimerFired
-from stepwell.machine.turn import Turn
+from stepwell.machine.turn import MapRunStart, Turn
 from stepwell.store.protocol import ExecutionRow, Store, TurnRecord
 
 __all__ = ["Engine", "EngineSettings"]
@@ -60,7 +63,9 @@ class Engine:
         dispatcher: Dispatcher,
         settings: EngineSettings | None = None,
         clock: Clock | None = None,
+        data: DataSets | None = None,
     ) -> None:
+        """`data` is what map runs read items from and write results to."""
         settings = settings or EngineSettings()
         self.store = store
         self._dispatcher = dispatcher
@@ -69,7 +74,18 @@ class Engine:
         self._committer = Committer(store)
         self._driver = Driver(store, self._programs, self._committer, self._clock, self, settings.idle_executions)
         self._timers = Timers(store, self._clock, self._fire, settings.timer_window)
-        self._children = Children(store, self._driver, dispatcher, self.start_execution)
+        self._map_runs = MapRuns(
+            Surroundings(
+                store=store,
+                driver=self._driver,
+                programs=self._programs,
+                data=data or NoDataSets(),
+                clock=self._clock,
+                draw_key=self._draw_key,
+                told=lambda key, row: self._messages.add(key, row),
+            )
+        )
+        self._children = Children(store, self._driver, dispatcher, self._map_runs, self.start_execution)
         self._outbox = Outbox(
             store, dispatcher, self._driver.submit, self._driver.wake, self._children.start, settings.in_flight
         )
@@ -96,6 +112,7 @@ class Engine:
         self._timers.start()
         self._outbox.start()
         self._messages.start()
+        self._map_runs.start()
         self._express.start()
         after = 0
         while keys := await self.store.virtual_executions(after, _PAGE):
@@ -112,6 +129,7 @@ class Engine:
             _wake(watchers)
         await self._timers.stop()
         await self._messages.stop()
+        await self._map_runs.stop()
         await asyncio.gather(self._outbox.stop(grace), self._express.stop(grace))
         await self._dispatcher.stop(grace)
         await self._driver.finish()
@@ -296,14 +314,17 @@ class Engine:
     def _wake_watchers(self, key: int) -> None:
         _wake(self._watchers.get(key, ()))
 
+    def map_run(self, live: Live, start: MapRunStart, requires: tuple[int, int]) -> tuple[TurnRecord, Answered]:
+        return self._map_runs.begin(live, start, requires)
+
     def is_working(self, key: int) -> bool:
         return self._outbox.is_working(key)
 
-    def answers_activity(self, execution: Execution, state_name: str) -> bool:
-        return self._dispatcher.answers_activity(execution.machine_arn, execution.test_case, state_name)
-
     def is_about_to_claim(self, key: int, activity_arn: str) -> bool:
         return self._activities.is_about_to_claim(key, activity_arn)
+
+    def answers_activity(self, execution: Execution, state_name: str) -> bool:
+        return self._dispatcher.answers_activity(execution.machine_arn, execution.test_case, state_name)
 
     async def _fire(self, key: int, name: str, due: int) -> None:
         await self._driver.submit(key, TimerFired(name), due)

@@ -25,8 +25,8 @@ from stepwell.store.protocol import LoadedExecution, NewExecution, Store, TurnRe
 @dataclass(slots=True)
 class Post:
     """A stimulus on its way to an execution. `reply` gets the committed turn, None where the stimulus was stale, or the
-    error of the commit. `due` is set for a timer: it counts only while the timer still stands at that time. `settles` is
-    the message (sender's key, effect id) that the stimulus came with, and `at` the time of a sender on a virtual clock.
+    error of the commit. `due` is set for a timer: it counts only while the timer still stands at that time. `settles`
+    is the message (sender's key, effect id) that the stimulus came with, `at` the time of a sender on a virtual clock.
     """
 
     stimulus: Stimulus
@@ -40,8 +40,8 @@ class Post:
 class Live:
     """`execution`, `identity` and `compiled` are None until it is loaded. `unanswered` counts the turns that are being
     committed; `clock` is the present time of a virtual clock, and moves when a timer fires. `after_commit` holds what
-    was stale by turns that are still being committed; `continuing` says that a Continue is on its way. `requires` is the
-    turn of another execution that the first turn stands and falls with."""
+    was stale by turns that are still being committed; `continuing` says that a Continue is on its way. `requires` is
+    the turn of another execution that the first turn stands and falls with."""
 
     key: int
     execution: Execution | None = None

@@ -1,8 +1,8 @@
 """Messages between executions: delivered after the commit that wrote them, and again after a crash.
 
 Rules that must stay true here:
-- A message is a row of its sender's outbox; it is gone once whoever takes it in has committed. Memory holds the messages
-  under way, within a fixed bound; more wait on disk.
+- A message is a row of its sender's outbox; it is gone once whoever takes it in has committed. Memory holds those under
+  way, within a fixed bound; more wait on disk.
 - The messages of one sender are delivered in order, one at a time.
 """
 
@@ -32,6 +32,7 @@ class Messages:
     def __init__(self, store: Store, deliver: Deliver) -> None:
         self._store = store
         self._deliver = deliver
+        self._read_rows: set[tuple[int, int]] = set()  # messages that were read from disk: they may have gone since
         self._waiting: dict[int, deque[EffectRow]] = {}
         self._runs: dict[int, asyncio.Task[None]] = {}
         self._overflow = True  # there may be rows on disk that are not under way
@@ -85,7 +86,10 @@ class Messages:
         pause = 0.05
         while True:
             try:
-                return await self._deliver(key, row)
+                if (key, row.id) not in self._read_rows or await self._store.effect(key, row.id) is not None:
+                    await self._deliver(key, row)
+                self._read_rows.discard((key, row.id))
+                return
             except StoreError as error:
                 logger.warning("a message cannot be delivered, trying again in %.1f s: %s", pause, error)
             except Exception:
@@ -107,6 +111,8 @@ class Messages:
                 rows = await self._store.outbox(MESSAGE, after, _PAGE)
                 for row in rows:
                     self.add(row.key, row.effect)
+                    if row.key in self._waiting:
+                        self._read_rows.add((row.key, row.effect.id))
                 if len(rows) < _PAGE:
                     return
                 after = (rows[-1].key, rows[-1].effect.id)

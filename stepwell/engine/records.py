@@ -21,6 +21,8 @@ CONTINUE = "|continue"  # the timer that stands for what a spent budget has left
 MESSAGE = "message"  # the kind of the outbox's rows that are messages; their targets are what they say:
 STARTED = "started"  # a child to its parent: it exists
 ENDED = "ended"  # a child to its parent: it has ended
+CHILD_ENDED = "childEnded"  # a child to its map run (its key, the status, how many items, the time is the data)
+MAP_RUN_ENDED = "mapRunEnded"  # a map run to its parent
 ABORT = "abort"  # a parent to its child (its ARN is the data): nobody waits for it any more
 
 
@@ -83,15 +85,18 @@ def turn_record(
     )
 
 
-def messages_of(identity: NewExecution, turn: Turn, *, first: bool) -> list[EffectRow]:
+def messages_of(identity: NewExecution, turn: Turn, clock: int | None, *, first: bool) -> list[EffectRow]:
     """What a turn has to tell other executions: its parent that it begins and ends, its children that they are no
     longer wanted. The ids are those of events that no task has."""
     rows = [EffectRow(abort.id, MESSAGE, ABORT, None, abort.child.encode()) for abort in turn.aborts]
     if identity.awaited_by is not None and first:
         rows.append(EffectRow(1, MESSAGE, STARTED, None, b""))
-    if turn.status != "RUNNING" and (identity.awaited_by is not None or identity.map_run_arn is not None):
-        data = orjson.dumps((turn.status, identity.item_count))
-        rows.append(EffectRow(turn.last_event_id, MESSAGE, ENDED, None, data))
+    if turn.status != "RUNNING":
+        if identity.awaited_by is not None:
+            rows.append(EffectRow(turn.last_event_id, MESSAGE, ENDED, None, b""))
+        elif identity.map_run_arn is not None:
+            data = orjson.dumps((identity.parent_key, turn.status, identity.item_count, clock))
+            rows.append(EffectRow(turn.last_event_id, MESSAGE, CHILD_ENDED, None, data))
     return rows
 
 

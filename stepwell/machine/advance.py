@@ -21,11 +21,13 @@ from stepwell.machine.execution import Execution, Frame
 from stepwell.machine.failure import Failure, StateFailed
 from stepwell.machine.redrive import can_redrive, redrive
 from stepwell.machine.run import HistoryFull, Run
-from stepwell.machine.states import choice, fail, map, parallel, pass_, succeed, task, wait
+from stepwell.machine.states import choice, fail, map, map_run, parallel, pass_, succeed, task, wait
 from stepwell.machine.stimulus import (
     ActivityClaimed,
     Continue,
     Heartbeat,
+    MapRunFailed,
+    MapRunSucceeded,
     Redrive,
     Start,
     Stimulus,
@@ -163,6 +165,8 @@ def _take(run: Run, stimulus: Stimulus) -> bool:
             return run.execution.status != "RUNNING" and redrive(run, stimulus)
         case Stop():
             return _end(run, "ABORTED", Failure(stimulus.error, stimulus.cause))
+        case MapRunSucceeded() | MapRunFailed():
+            return _map_run(run, stimulus)
     return _task(run, stimulus)
 
 
@@ -184,7 +188,9 @@ def _start(run: Run) -> bool:
 
 def _continue(run: Run) -> bool:
     """Take up the branches that the budget has left. Where none is left (their state has failed meanwhile) the turn is
-    empty: it tells that nothing remains to be continued."""
+    empty: it tells that nothing remains to be continued. An execution that was born without a first turn starts."""
+    if not run.execution.last_event_id:
+        return _start(run)
     for path in sorted(run.execution.frames):
         if run.execution.frames[path].doing in ("ready", "again"):
             frame = run.frame(path)
@@ -268,6 +274,18 @@ def _task(
             _attempt(run, frame, task.claimed, stimulus.worker_name)
         case Heartbeat():
             _attempt(run, frame, _beat)
+    return True
+
+
+def _map_run(run: Run, stimulus: MapRunSucceeded | MapRunFailed) -> bool:
+    """The end of the map run that the token belongs to."""
+    frame = run.frame(stimulus.path)
+    if frame is None or frame.doing != "mapRun" or frame.token != stimulus.token:
+        return False
+    if isinstance(stimulus, MapRunSucceeded):
+        _attempt(run, frame, map_run.succeeded, stimulus.output)
+    else:
+        _attempt(run, frame, map_run.failed, stimulus.error, stimulus.cause)
     return True
 
 

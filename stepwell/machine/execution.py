@@ -23,9 +23,9 @@ Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABOR
 Workflow: TypeAlias = Literal["STANDARD", "EXPRESS", "SYNC_EXPRESS"]
 
 # What a frame is doing: about to enter its state; waiting for a timer of Wait or Retry; waiting for a task's outcome;
-# waiting for its children; done, its output kept for its parent; failed in a state that it has entered; about to
-# perform again, after a redrive, a state that it has entered.
-Doing: TypeAlias = Literal["ready", "wait", "retry", "task", "children", "done", "failed", "again"]
+# waiting for its children, or for a map run; done, its output kept for its parent; failed in a state that it has
+# entered; about to perform again, after a redrive, a state that it has entered.
+Doing: TypeAlias = Literal["ready", "wait", "retry", "task", "children", "mapRun", "done", "failed", "again"]
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from stepwell.machine.entropy import Entropy
 from stepwell.machine.execution import Execution, Frame, RedriveToken, Status, parent_path
 from stepwell.machine.failure import Failure
 from stepwell.machine.history import Event
-from stepwell.machine.turn import Abort, TaskEffect, Turn
+from stepwell.machine.turn import Abort, MapRunStart, TaskEffect, Turn
 
 MAX_TRANSITIONS = 1_000  # a turn
 MAX_EVENT_BYTES = 1 << 20  # a turn
@@ -66,6 +66,7 @@ class Run:
         self._effects_removed: list[int] = []
         self._effects_removed_below: list[str] = []
         self._aborts: list[Abort] = []
+        self._map_runs: dict[str, MapRunStart] = {}
         self._calls = execution.calls
         self.redrive_count = execution.redrive_count
         self._redrive_date = execution.redrive_date
@@ -179,9 +180,12 @@ class Run:
 
     def abort_child(self, frame: Frame) -> None:
         """What the frame's task waits for is no longer wanted."""
-        if frame.child:
+        if frame.child and self._map_runs.pop(frame.child, None) is None:
             self._aborts.append(Abort(frame.scheduled_id, frame.child))
-            frame.child = ""
+        frame.child = ""
+
+    def add_map_run(self, start: MapRunStart) -> None:
+        self._map_runs[start.arn] = start
 
     def _abort_children(self, prefix: str) -> None:
         paths = {path for path, frame in self.execution.frames.items() if frame.child and path.startswith(prefix)}
@@ -213,6 +217,10 @@ class Run:
             patience=self.patience,
             size=len(frame.input.text) + frame.variables.size + result_size,
         )
+
+    def context(self, frame: Frame, state: State) -> Json:
+        """The context object of a state."""
+        return self._context(frame, state, None)
 
     def _context(self, frame: Frame, state: State, item: tuple[int, Json] | None) -> Json:
         """The context object (AWS documentation, "Accessing execution data from the Context object")."""
@@ -301,6 +309,7 @@ class Run:
             redrive_date=self._redrive_date,
             redrive_tokens=self._redrive_tokens,
             aborts=self._aborts,
+            map_runs=tuple(self._map_runs.values()),
             output=self._output,
             error=failure.error if failure else None,
             cause=failure.cause if failure else None,

@@ -73,6 +73,23 @@ class TaskSubmitFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class MapRunSucceeded:
+    """`output` is the JSON text of the results, or of where they are."""
+
+    path: str
+    token: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapRunFailed:
+    path: str
+    token: str
+    error: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class ActivityClaimed:
     """A worker has taken the task of an activity."""
 
@@ -112,6 +129,8 @@ Stimulus: TypeAlias = (
     | TaskTimedOut
     | TaskSubmitted
     | TaskSubmitFailed
+    | MapRunSucceeded
+    | MapRunFailed
     | ActivityClaimed
     | Heartbeat
     | Stop

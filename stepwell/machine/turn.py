@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from stepwell.language.model import Resource
+from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
 from stepwell.machine.execution import Frame, RedriveToken, Status
 from stepwell.machine.history import Event
@@ -31,9 +33,20 @@ class TaskEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class MapRunStart:
+    """A map run begins with this turn. `order` says what it is to do (see `states/map_run.py`); its end is told with
+    the token."""
+
+    arn: str
+    path: str
+    token: str
+    order: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Abort:
     """An execution or map run that this one has started is no longer wanted. `id` is that of the event that scheduled
-    the task which waited for it."""
+    the task, or started the map run, which waited for it."""
 
     id: int
     child: str
@@ -60,8 +73,27 @@ class Turn:
     redrive_date: int | None = None
     redrive_tokens: tuple[RedriveToken, ...] = ()
     aborts: Sequence[Abort] = ()
+    map_runs: Sequence[MapRunStart] = ()
     output: Datum | None = None
     error: str | None = None
     cause: str | None = None
     stop_date: int | None = None
     more: bool = False
+
+
+UNBORN: Final = Turn(
+    events=(),
+    status="RUNNING",
+    last_event_id=0,
+    frames={},
+    frames_removed=(),
+    timers={},
+    timers_removed=(),
+    timers_removed_below=(),
+    effects=(),
+    effects_removed=(),
+    effects_removed_below=(),
+    calls={},
+    more=True,
+)
+"""The first turn of an execution whose real one is put off: a Continue starts it."""

@@ -133,6 +133,14 @@ class Life:
         assert found is not None
         return [row for _, row in await self.engine.store.list_executions(found.id, None, None, 1000)]
 
+    async def map_runs(self, arn: str) -> list[ExecutionRow]:
+        """The map runs of an execution, oldest first."""
+        return list(await self.engine.store.children((await self.row(arn)).new.key, 0, 100))
+
+    async def children(self, map_run: ExecutionRow) -> list[ExecutionRow]:
+        """The children of a map run, in the order of their items."""
+        return list(await self.engine.store.children(map_run.new.key, 0, 100_000))
+
     async def settled(self, seconds: float = 10) -> None:
         """Wait until no message is under way."""
         async with asyncio.timeout(seconds):

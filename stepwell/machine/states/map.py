@@ -12,12 +12,16 @@ from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
 from stepwell.machine.execution import Frame
 from stepwell.machine.run import Run
+from stepwell.machine.states import map_run
 from stepwell.machine.states.parallel import complete
 
 INLINE_LIMIT = 40
 
 
 def perform(run: Run, frame: Frame, state: Map) -> None:
+    if state.distribution is not None:
+        map_run.perform(run, frame, state, state.distribution)
+        return
     scope = run.scope(frame, state)
     inner = scope.on(state.flow.enter(scope))
     items = state.items.evaluate(inner)

@@ -1,0 +1,1 @@
+"""Map runs: the children of a distributed Map, begun, counted and gathered."""

@@ -1,0 +1,310 @@
+"""One map run in memory: takes in what happens to it, one commit after the other.
+
+Rules that must stay true here:
+- Its children begin in the commit that moves the cursor behind their items: none is lost, and none begins twice.
+- Children that have ended are taken in by the batch, in the commit that settles their messages.
+- What it does next follows from its stored progress alone, so that it can be dropped and loaded at any time.
+- Memory holds a bounded part of the items, and no results.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from stepwell.engine.clock import Clock
+from stepwell.engine.driver import Driver
+from stepwell.engine.live import Live
+from stepwell.engine.map_run.births import Births
+from stepwell.engine.map_run.data_set import DataSets
+from stepwell.engine.map_run.ending import finish, sweep
+from stepwell.engine.map_run.intake import Intake
+from stepwell.engine.map_run.order import Batch, Order
+from stepwell.engine.map_run.progress import Ending, Progress, decode, encode
+from stepwell.engine.programs import Programs
+from stepwell.engine.records import MAP_RUN_ENDED, MESSAGE
+from stepwell.machine.stimulus import Stop
+from stepwell.store.protocol import (
+    Answer,
+    EffectRow,
+    ExecutionChange,
+    NewExecution,
+    Store,
+    StoreError,
+    TurnRecord,
+)
+
+logger = logging.getLogger("stepwell.engine")
+
+STANDING = 1  # the id of the row in the outbox that stands while a map run does
+TOLD = 2  # the id of the message that tells the parent of the end
+_ENDED_AT_ONCE = 256
+_PAUSE = 1.0  # seconds after a commit that has failed
+_THRESHOLD = (
+    "States.ExceedToleratedFailureThreshold",
+    "The specified tolerated failure threshold was exceeded",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all map runs of an engine share. `told` is called with every committed message to a parent."""
+
+    store: Store
+    driver: Driver
+    programs: Programs
+    data: DataSets
+    clock: Clock
+    draw_key: Callable[[int], int]
+    told: Callable[[int, EffectRow], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnded:
+    """`message` is the child's key and the id of the message that tells it; `at` the time of a virtual clock."""
+
+    message: tuple[int, int]
+    status: str
+    items: int
+    at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """The parent no longer waits."""
+
+    message: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """UpdateMapRun: members of `Progress`."""
+
+    changes: Mapping[str, Any]
+
+
+Event = ChildEnded | Aborted | Updated
+
+
+@dataclass(slots=True)
+class _Post:
+    event: Event
+    reply: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Actor:
+    def __init__(self, key: int, around: Surroundings, rested: Callable[[int], None]) -> None:
+        """`rested` is called when nothing is left to do but to wait."""
+        self.key = key
+        self._around = around
+        self._rested = rested
+        self._inbox: deque[_Post] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._loaded = False
+        self._intake: Intake | None = None
+        self._swept = False
+
+    # -- from outside
+
+    async def tell(self, event: Event) -> bool:
+        """Whether the event was taken in; it is then committed. Raises StoreError, KeyError (there is no such run)."""
+        post = _Post(event)
+        self._inbox.append(post)
+        self.wake()
+        return await post.reply
+
+    def wake(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None
+
+    async def stop(self) -> None:
+        """Do nothing more; the rest stays in the store."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.close()
+
+    async def close(self) -> None:
+        if self._intake is not None:
+            await self._intake.close()
+
+    # -- the loop
+
+    async def _run(self) -> None:
+        again = False
+        try:
+            if not self._loaded:
+                await self._load()
+            while await self._step():
+                pass
+        except (StoreError, KeyError) as error:
+            await self._give_up(error)
+            again = isinstance(error, StoreError)
+        except Exception as error:
+            logger.exception("a defect stops the map run %s", self.key)
+            await self._give_up(StoreError(f"{type(error).__name__}: {error}"))
+        finally:
+            self._task = None
+        if again:
+            logger.warning("the map run %s cannot go on, trying again", self.key)
+            asyncio.get_running_loop().call_later(_PAUSE, self.wake)
+        elif self._inbox:
+            self.wake()
+        else:
+            self._rested(self.key)
+
+    async def _give_up(self, error: Exception) -> None:
+        """Forget what is in memory; whoever waits tries again."""
+        self._loaded = False
+        for post in self._inbox:
+            if not post.reply.done():
+                post.reply.set_exception(error)
+        self._inbox.clear()
+        await self.close()
+
+    async def _load(self) -> None:
+        store = self._around.store
+        loaded = await store.load_execution(self.key)
+        if loaded is None:
+            raise KeyError(self.key)
+        self.new: NewExecution = loaded.row.new
+        self.version = loaded.row.version
+        self.status = loaded.row.change.status
+        self.progress: Progress = decode(loaded.row.change.data)
+        program = (await self._around.programs.get(self.new.definition_hash)).program
+        self.order = Order(self.new.input, program)
+        self._intake = Intake(self._around.data, self.order)
+        self._births = Births(self.new, self.order, store, self._around.programs, self._around.draw_key)
+        self._swept = False
+        self._loaded = True
+
+    async def _step(self) -> bool:
+        """Take in what waits, begin what may begin, and commit it. False where nothing is left to do."""
+        posts = [self._inbox.popleft() for _ in range(min(len(self._inbox), _ENDED_AT_ONCE))]
+        try:
+            if self.status != "RUNNING":
+                await self._refuse(posts)
+                return bool(self._inbox)
+            progress, settled = self._taken_in(posts)
+            batches: list[Batch] = []
+            if progress.ending is None and not progress.exhausted:
+                assert self._intake is not None
+                progress, batches = await self._intake.next(progress)
+            if progress == self.progress and not posts:
+                return await self._wind_up()
+            await self._commit(progress, settled, batches)
+        except BaseException as error:
+            for post in posts:
+                if not post.reply.done():
+                    post.reply.set_exception(error if isinstance(error, Exception) else StoreError("stopping"))
+            raise
+        for post in posts:
+            if not post.reply.done():
+                post.reply.set_result(True)
+        return True
+
+    async def _refuse(self, posts: Sequence[_Post]) -> None:
+        """The run has ended: what still comes changes nothing."""
+        settled = [post.event.message for post in posts if not isinstance(post.event, Updated)]
+        if settled:
+            await self._around.store.settle(settled)
+        for post in posts:
+            if not post.reply.done():
+                post.reply.set_result(False)
+
+    def _taken_in(self, posts: Sequence[_Post]) -> tuple[Progress, list[tuple[int, int]]]:
+        progress = self.progress
+        settled: list[tuple[int, int]] = []
+        for post in posts:
+            match post.event:
+                case ChildEnded(message, status, items, at):
+                    settled.append(message)
+                    progress = progress.child_ended(status, items, at)
+                case Aborted(message):
+                    settled.append(message)
+                    progress = replace(progress, ending=Ending("ABORTED"))
+                    self._swept = False
+                case Updated(changes):
+                    progress = replace(progress, **changes)
+        if progress.ending is None and progress.exceeds_tolerance:
+            progress = replace(progress, ending=Ending("FAILED", *_THRESHOLD))
+        return progress, settled
+
+    async def _wind_up(self) -> bool:
+        """End the run where nothing of it runs any more, or end the children that nobody wants."""
+        progress = self.progress
+        if not progress.executions.running:
+            if progress.ending is None and not progress.exhausted:
+                return False
+            end = await finish(self._around.data, self._around.store, self.key, self.new.arn, self.order, progress)
+            await self._commit_end(end.status, end.output, end.error, end.cause, end.progress)
+            return bool(self._inbox)
+        if progress.ending is not None and not self._swept:
+            driver = self._around.driver
+            await sweep(self._around.store, self.key, lambda child: driver.submit(child, Stop(None, None)))
+            self._swept = True
+        return bool(self._inbox)
+
+    # -- commits
+
+    async def _commit(self, progress: Progress, settled: Sequence[tuple[int, int]], batches: Sequence[Batch]) -> None:
+        now = self._around.clock.now()
+        lives = await self._births.lives(self.progress, batches, now, self.version + 1)
+        if lives:
+            progress = replace(progress, last_key=lives[-1].key)
+        record = TurnRecord(
+            key=self.key,
+            version=self.version + 1,
+            change=ExecutionChange(status="RUNNING", last_event_id=0, data=encode(progress)),
+            settled=settled,
+        )
+        await self._stored(record, lives)
+        self.progress = progress
+
+    async def _commit_end(
+        self, status: str, output: str | None, error: str | None, cause: str | None, progress: Progress
+    ) -> None:
+        now = self._around.clock.now() if progress.clock is None else progress.clock
+        message = EffectRow(TOLD, MESSAGE, MAP_RUN_ENDED, None, b"")
+        record = TurnRecord(
+            key=self.key,
+            version=self.version + 1,
+            change=ExecutionChange(
+                status=status,
+                last_event_id=0,
+                stop_date=now,
+                output=output,
+                error=error,
+                cause=cause,
+                data=encode(progress),
+            ),
+            effects_removed=(STANDING,),
+            effects=() if status == "ABORTED" else (message,),
+        )
+        await self._stored(record, [])
+        self.progress, self.status = progress, status
+        for row in record.effects:
+            self._around.told(self.key, row)
+
+    async def _stored(self, record: TurnRecord, lives: Sequence[Live]) -> None:
+        answered: asyncio.Future[Answer | StoreError] = asyncio.get_running_loop().create_future()
+
+        def answer(found: Answer | StoreError) -> None:
+            if not answered.done():
+                answered.set_result(found)
+
+        await self._around.driver.begin(record, answer, lives)
+        found = await answered
+        if isinstance(found, StoreError):
+            raise found
+        if found is not Answer.ACCEPTED:
+            raise StoreError("the map run has changed in the meantime")
+        self.version = record.version

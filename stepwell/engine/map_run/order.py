@@ -1,0 +1,127 @@
+"""What a map run is to do, as the state has ordered it, and the inputs of its children.
+
+Rules that must stay true here:
+- The order is data of the run, written once. What it does not hold (ItemSelector) is found again in the program.
+- ItemSelector sees what the state sees: its input, its variables, the context object with the item.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from stepwell.engine.map_run.data_set import Item
+from stepwell.language.model import Distribution, Map, Parallel, Program
+from stepwell.language.scope import Scope
+from stepwell.language.values import Json, dumps, loads
+from stepwell.machine.entropy import Entropy
+
+_MOST_BYTES = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The input of a child, the number of its items, and the cursor behind the last of them."""
+
+    input: str
+    items: int
+    cursor: Json
+
+
+class Order:
+    def __init__(self, text: str, program: Program) -> None:
+        members = cast("dict[str, Json]", loads(text))
+        self.state = _find(program, cast("Sequence[str | int]", members["place"]))
+        assert self.state.distribution is not None
+        self.distribution: Distribution = self.state.distribution
+        self._input = loads(cast(str, members["input"]))
+        self._context = cast("dict[str, Json]", members["context"])
+        self._variables = cast("dict[str, Json]", members["variables"])
+        self.about = cast(str, members["about"])
+        self.reader = cast("dict[str, Json] | None", members["reader"])
+        self.writer = cast("dict[str, Json] | None", members["writer"])
+        self._batcher = cast("dict[str, Json] | None", members["batcher"])
+
+    @property
+    def max_items(self) -> int:
+        """How many items are read at most; 0 for all."""
+        return cast(int, self.reader["max_items"] or 0) if self.reader is not None else 0
+
+    def given_items(self) -> Sequence[Json]:
+        """The items that the state's own input holds. Raises QueryError."""
+        scope = self._scope(None)
+        return cast("list[Json]", self.state.items.evaluate(scope.on(self.state.flow.enter(scope))))
+
+    def batches(self, items: Sequence[Item], first: int, whole: bool, limit: int) -> list[Batch]:
+        """The inputs of the next children, at most `limit`, from items that begin with number `first`.
+
+        Where it is not the `whole` rest of the items, a last batch that more items could join is left out. Raises
+        QueryError.
+        """
+        if self._batcher is None:
+            return [
+                Batch(dumps(self._selected(first + offset, item.value)), 1, item.cursor)
+                for offset, item in enumerate(items[:limit])
+            ]
+        return self._filled(self._batcher, items, first, whole, limit)
+
+    def _filled(
+        self, batcher: dict[str, Json], items: Sequence[Item], first: int, whole: bool, limit: int
+    ) -> list[Batch]:
+        most = cast(int, batcher["max_items"] or 0) or len(items) + 1
+        room = min(cast(int, batcher["max_bytes"] or 0) or _MOST_BYTES, _MOST_BYTES)
+        shared = {"BatchInput": batcher["input"]} if batcher["has_input"] else {}
+        frame = len(dumps({**shared, "Items": []}).encode())
+        batches: list[Batch] = []
+        held: list[Json] = []
+        size, cursor = frame, None
+
+        def close() -> None:
+            batches.append(Batch(dumps({**shared, "Items": held}), len(held), cursor))
+
+        for offset, item in enumerate(items):
+            value = self._selected(first + offset, item.value)
+            length = len(dumps(value).encode()) + 1
+            if held and (len(held) == most or size + length > room):
+                close()
+                held, size = [], frame
+                if len(batches) == limit:
+                    return batches
+            held.append(value)
+            size += length
+            cursor = item.cursor
+        if held and (whole or len(held) == most) and len(batches) < limit:
+            close()
+        return batches
+
+    def _selected(self, index: int, value: Json) -> Json:
+        selector = self.state.item_selector
+        if selector is None:
+            return value
+        scope = self._scope((index, value))
+        return selector.evaluate(scope.on(self.state.flow.enter(scope)))
+
+    def _scope(self, item: tuple[int, Json] | None) -> Scope:
+        def context() -> Json:
+            if item is None:
+                return self._context
+            return {**self._context, "Map": {"Item": {"Index": item[0], "Value": item[1]}}}
+
+        return Scope(self._input, context, Entropy(os.urandom(32)), self._variables)
+
+
+def _find(program: Program, place: Sequence[str | int]) -> Map:
+    """The state at a place."""
+    state = program.states[cast(str, place[0])]
+    rest = place[1:]
+    while rest:
+        if isinstance(state, Parallel):
+            program, rest = state.branches[cast(int, rest[0])], rest[1:]
+        else:
+            assert isinstance(state, Map)
+            program = state.processor
+        state, rest = program.states[cast(str, rest[0])], rest[1:]
+    assert isinstance(state, Map)
+    return state
