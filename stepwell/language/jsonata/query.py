@@ -34,7 +34,7 @@ _HURRIED: Final = {
     "max_depth": _DEPTH,
 }
 _PATIENT: Final = {
-    "max_steps": 20_000_000,
+    "max_steps": 1_000_000_000,
     "max_array_length": 1_000_000,
     "max_string_length": 1 << 23,
     "max_result_size": 1 << 24,
@@ -45,7 +45,9 @@ _TOO_MUCH: Final = frozenset({"D1012", "U1001", "U1006"})  # time, memory, steps
 _NAME: Final = re.compile(r"\$([^\W\d]\w*)")
 _PATH: Final = re.compile(r"\$([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)*)", re.ASCII)
 _KEYWORDS: Final = frozenset({"and", "or", "in", "true", "false", "null", "function"})
-_SMALL_RANGE: Final = re.compile(r"\[\s*\d{1,3}\s*\.\.\s*\d{1,3}\s*\]")
+# A range and a padding make much of nothing: these are the small ones, where the text itself says so.
+_SMALL_MAKER: Final = re.compile(r"\[\s*\d{1,3}\s*\.\.\s*\d{1,3}\s*\]|\$pad\([^,()]*,\s*-?\d{1,4}\s*[,)]")
+_MAKER: Final = re.compile(r"\.\.|\$pad\b")
 _SLOW: Final = re.compile(r"\*\*|\$(?:distinct|keys|merge|sort|shuffle|zip|spread|encodeUrl|encodeUrlComponent)\b")
 _SMALL: Final = 4_000  # characters of JSON, that a function of more than linear time may meet in a hurry
 _LARGE: Final = 64_000  # characters of JSON, that any function may meet in a hurry
@@ -64,7 +66,17 @@ class Query:
     """A compiled expression. `source` is its text, without delimiters and outer blanks; `names` are the variables that
     it refers to: those that it does not bind itself, without `$states` and functions."""
 
-    __slots__ = ("_compiled", "_functions", "_hides", "_members", "_path", "_ranged", "_slow", "names", "source")
+    __slots__ = (
+        "_compiled",
+        "_functions",
+        "_hides",
+        "_makes_much",
+        "_members",
+        "_path",
+        "_slow",
+        "names",
+        "source",
+    )
 
     def __init__(self, source: str) -> None:
         """Raises SyntaxFault."""
@@ -82,7 +94,7 @@ class Query:
         self.names = tuple(sorted(free.keys() - NAMES))
         self._hides = mentioned - free.keys() | self._functions  # what a variable of that name would hide
         self._path = self._find_path()
-        self._ranged = ".." in _SMALL_RANGE.sub("", self.source)
+        self._makes_much = _MAKER.search(_SMALL_MAKER.sub("", self.source)) is not None
         self._slow = _SLOW.search(self.source) is not None
         # An expression that looks at the input document would see the wrapper's: it is compiled when it is evaluated.
         self._compiled = None if reads.get("input") else Compiled(self._wrapped(bound=False))
@@ -155,7 +167,7 @@ class Query:
         return {**states, **scope.outcome} if scope.outcome else states
 
     def _may_take_long(self, scope: Scope) -> bool:
-        return self._ranged or scope.size > (_SMALL if self._slow else _LARGE)
+        return self._makes_much or scope.size > (_SMALL if self._slow else _LARGE)
 
     # -- plain paths: what nearly every expression is
 
