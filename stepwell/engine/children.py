@@ -18,7 +18,7 @@ import orjson
 from stepwell.engine.attempt import stimulus_of
 from stepwell.engine.dispatch import Child, Dispatcher, Outcome, Refused, StartExecution, Task
 from stepwell.engine.driver import Driver
-from stepwell.engine.errors import ExecutionAlreadyExists
+from stepwell.engine.errors import ExecutionAlreadyExists, TooManyExecutions
 from stepwell.engine.express import EXPRESS, express_arn
 from stepwell.engine.map_run.progress import decode
 from stepwell.engine.map_run.runs import MapRuns
@@ -57,7 +57,7 @@ class Children:
     async def start_alone(self, task: Task, asked: StartExecution) -> Outcome:
         """Start the execution that a task of an Express execution asks for: nothing waits for it, or ends it.
 
-        Raises StoreError, Stopping, TooManyExecutions.
+        Raises StoreError, Stopping.
         """
         return self._dispatcher.child_outcome(task.resource, await self._child(None, task, asked))
 
@@ -93,6 +93,8 @@ class Children:
             if taken.existing.new.parent_token != task.token:
                 return Refused("exists", asked.machine_arn, arn)
             started = Started(arn, taken.existing.new.start_date)
+        except TooManyExecutions:
+            return Refused("throttled", asked.machine_arn, arn)
         return Child(
             arn=arn,
             machine_arn=machine.arn,

@@ -99,13 +99,13 @@ class StartExecution:
 Outcome: TypeAlias = Succeeded | Failed | TimedOut | Submitted | SubmitFailed
 """What a task has come to."""
 
-Refusal: TypeAlias = Literal["missing", "deleting", "unsupported", "exists"]
+Refusal: TypeAlias = Literal["missing", "deleting", "unsupported", "exists", "throttled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """An execution could not be started: its machine is missing, being deleted or of a type that cannot be started so,
-    or another execution has the ARN."""
+    another execution has the ARN, or as many run as are allowed."""
 
     why: Refusal
     machine_arn: str

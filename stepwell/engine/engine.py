@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from stepwell.engine.activities import Activities
 from stepwell.engine.children import Children
@@ -142,7 +143,7 @@ class Engine:
     async def start_alone(self, task: Task, asked: StartExecution) -> Outcome:
         """Start the execution that a task which belongs to no execution asks for; nothing waits for its end.
 
-        Raises StoreError, Stopping, TooManyExecutions.
+        Raises StoreError, Stopping.
         """
         return await self._children.start_alone(task, asked)
 
@@ -253,6 +254,11 @@ class Engine:
         """A task of an activity; None after `wait` seconds without one."""
         self._refuse_while_stopping()
         return await self._activities.poll(activity_arn, worker_name, wait)
+
+    async def update_map_run(self, key: int, changes: Mapping[str, Any]) -> bool:
+        """Change how a map run goes on (members of `Progress`). False where it has ended. Raises StoreError."""
+        self._refuse_while_stopping()
+        return await self._map_runs.update(key, changes)
 
     # -- reading
 

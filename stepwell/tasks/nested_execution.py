@@ -63,7 +63,7 @@ class NestedExecution:
     def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
         """See `Dispatcher.child_outcome`."""
         if isinstance(child, Refused):
-            return _failed(resource, *_service_error(*_refused(child)))
+            return _failed(resource, *_refused(child))
         if child.status == "RUNNING":
             answer = dumps(_started(child))
             return Submitted(answer) if resource.pattern else Succeeded(answer)
@@ -108,19 +108,26 @@ def _input(given: dict[str, Json]) -> str | None:
 def _refused(refused: Refused) -> tuple[str, str]:
     match refused.why:
         case "missing":
-            return "StateMachineDoesNotExist", f"State Machine Does Not Exist: '{refused.machine_arn}'"
+            return _service_error("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{refused.machine_arn}'")
         case "deleting":
-            return "StateMachineDeleting", f"State Machine is being deleted: '{refused.machine_arn}'"
+            return _service_error("StateMachineDeleting", f"State Machine is being deleted: '{refused.machine_arn}'")
         case "exists":
-            return "ExecutionAlreadyExists", f"Execution Already Exists: '{refused.arn}'"
+            return _service_error("ExecutionAlreadyExists", f"Execution Already Exists: '{refused.arn}'")
         case "unsupported":
-            return "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
+            why = "This operation is not supported by this type of state machine"
+            return _service_error("StateMachineTypeNotSupported", why)
+        case "throttled":  # no error of the service's own model: it has the name of their base
+            return f"StepFunctions.{_SERVICE}Exception", _cause("ThrottlingException", "Rate exceeded")
 
 
 def _service_error(code: str, message: str) -> tuple[str, str]:
     """The name and the cause of an error that the service has answered (recorded)."""
+    return f"StepFunctions.{code}Exception", _cause(code, message)
+
+
+def _cause(code: str, message: str) -> str:
     about = f"Service: {_SERVICE}; Status Code: 400; Error Code: {code}; Request ID: {uuid4()}; Proxy: null"
-    return f"StepFunctions.{code}Exception", f"{message} ({about})"
+    return f"{message} ({about})"
 
 
 def _started(child: Child) -> Json:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.engine.dispatch import Failed, Outcome, StartExecution, Succeeded, Task
+from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
 from stepwell.engine.engine import EngineSettings
 from stepwell.engine.errors import Stopping, TooManyExecutions
 from stepwell.engine.express import express_arn
@@ -19,6 +19,7 @@ from stepwell.engine.requests import Started, StartRequest
 from stepwell.machine.history import Event
 from stepwell.store.protocol import ExecutionRow, MachineRow, StoreError
 from tests.engine.house import ARN, Gate, Handlers, House, until
+from tests.engine.lives import dispatcher
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": {"a": 1}, "End": True}}}
@@ -245,21 +246,6 @@ class TestMachine:
         assert not long.done()
         assert (await long).change.output == str(sum(n * n for n in range(100_001)))
 
-    async def test_a_task_may_start_an_execution(self, house: House) -> None:
-        asked: list[Task] = []
-
-        async def starts(task: Task) -> AsyncIterator[StartExecution]:
-            asked.append(task)
-            yield StartExecution(child.arn, "child", '{"n": 1}', None, False)
-
-        child = await house.machine(PASS, "Child")
-        house.dispatcher.handlers["T"] = starts  # type: ignore[assignment]
-        house.dispatcher.child_outcome = lambda resource, child: Succeeded(json.dumps(child.arn))  # type: ignore[attr-defined]
-        row = await run(house, TASK)
-        assert row.change.output == json.dumps(f"{ARN}execution:Child:child")
-        ended = await house.end(Started(f"{ARN}execution:Child:child", 0))
-        assert (ended.change.status, ended.new.input) == ("SUCCEEDED", '{"n": 1}')
-
 
 class TestAsynchronous:
     async def test_the_start_is_durable_when_it_is_answered(self, house: House) -> None:
@@ -369,6 +355,50 @@ class TestLog:
                 (4, "LambdaFunctionStarted"),
                 (7, "ExecutionSucceeded"),
             ]
+
+
+class TestNested:
+    """`states:startExecution`, from and to an Express machine."""
+
+    @staticmethod
+    def starting(machine: MachineRow, pattern: str = "") -> dict[str, Any]:
+        state = {
+            "Type": "Task",
+            "Resource": f"arn:aws:states:::states:startExecution{pattern}",
+            "Parameters": {"StateMachineArn": machine.arn, "Name": "child", "Input": {"n": 1}},
+            "OutputPath": "$.ExecutionArn",
+            "End": True,
+        }
+        return {"StartAt": "S", "States": {"S": state}}
+
+    async def test_an_express_execution_starts_a_standard_one(self, house: House) -> None:
+        await house.restart(dispatcher())  # type: ignore[arg-type]
+        child = await house.machine(PASS, "Child")
+        row = await run(house, self.starting(child))
+        assert row.change.output == json.dumps(f"{ARN}execution:Child:child")
+        ended = await house.end(Started(f"{ARN}execution:Child:child", 0))
+        assert (ended.change.status, ended.new.input) == ("SUCCEEDED", '{"n":1}')
+
+    async def test_a_standard_execution_starts_an_express_one(self, house: House) -> None:
+        await house.restart(dispatcher())  # type: ignore[arg-type]
+        child = await express(house, PASS)
+        parent = await house.run(self.starting(child))
+        arn = json.loads(parent.change.output or "")
+        assert arn.startswith(f"{ARN}express:{child.name}:child:")
+        assert (await house.end(Started(arn, 0))).change.status == "SUCCEEDED"
+
+    async def test_nobody_can_wait_for_an_express_execution(self, house: House) -> None:
+        await house.restart(dispatcher())  # type: ignore[arg-type]
+        parent = await house.run(self.starting(await express(house, PASS), ".sync"))
+        assert parent.change.error == "StepFunctions.StateMachineTypeNotSupportedException"
+
+    async def test_one_execution_too_many_fails_the_task(self, house: House) -> None:
+        house.settings = EngineSettings(express_executions=1)
+        await house.restart(dispatcher())  # type: ignore[arg-type]
+        await start(house, await express(house, wait(3600)))
+        parent = await house.run(self.starting(await express(house, PASS)))
+        assert parent.change.error == "StepFunctions.AWSStepFunctionsException"
+        assert "Error Code: ThrottlingException" in (parent.change.cause or "")
 
 
 class TestBounds:
