@@ -114,6 +114,14 @@ def invalid_encryption(why: str) -> ApiFault:
     return ApiFault("InvalidEncryptionConfiguration", f"Invalid Encryption Configuration: {why}")
 
 
+# -- map runs
+
+
+def completed_map_run(arn: str) -> ApiFault:
+    message = f"Map Run is not running and cannot be updated: '{arn}'"
+    return ApiFault("ValidationException", message, reason="CANNOT_UPDATE_COMPLETED_MAP_RUN")
+
+
 # -- executions, activities, tasks
 
 

@@ -146,11 +146,14 @@ async def describe_state_machine_for_execution(request: Request) -> Answer:
         answer.update(configuration_members(configuration.stored(revision.configuration)))
     if new.revision_id != INITIAL_REVISION:
         answer["revisionId"] = new.revision_id
+    if new.map_run_arn is not None:
+        answer["mapRunArn"] = new.map_run_arn
+        answer["label"] = new.machine_arn.rpartition("/")[2]
     return answer
 
 
 async def list_executions(request: Request) -> Answer:
-    context, size = request.context, request.page_size()
+    context = request.context
     arn, status = request.optional_text("stateMachineArn"), request.optional_text("statusFilter")
     map_run = request.optional_text("mapRunArn")
     if (arn is None) == (map_run is None):
@@ -158,7 +161,10 @@ async def list_executions(request: Request) -> Answer:
     if arn is None:
         assert map_run is not None
         arns.parts_of(map_run, arns.MAP_RUN)
-        raise faults.resource_not_found(map_run)
+        key = await context.store.execution_key(map_run)
+        if key is None:
+            raise faults.resource_not_found(map_run)
+        return await _page(request, key, status, None)
     if request.optional_text("redriveFilter") is not None:
         raise faults.validation("redriveFilter cannot be used with a stateMachineArn")
     if status == "PENDING_REDRIVE":
@@ -167,14 +173,19 @@ async def list_executions(request: Request) -> Answer:
     machine = target.machine
     if machine.type == EXPRESS:
         raise faults.machine_type_not_supported()
-    qualified = arn if target.version is not None else None
-    bound = (machine.id, status, qualified)
+    return await _page(request, machine.id, status, arn if target.version is not None else None)
+
+
+async def _page(request: Request, listed_by: int, status: str | None, qualified: str | None) -> Answer:
+    """A page of the executions that a machine, or a map run, lists."""
+    context, size = request.context, request.page_size()
+    bound = (listed_by, status, qualified)
     after: ListPosition | None = None
     token = request.optional_text("nextToken")
     if token is not None:
         date, key = context.page_tokens.open(token, "ListExecutions", bound, context.now())
         after = ListPosition(int(date), int(key))
-    rows = await context.store.list_executions(machine.id, status, after, size + 1, qualified)
+    rows = await context.store.list_executions(listed_by, status, after, size + 1, qualified)
     answer: Answer = {"executions": [_listed(row) for _, row in rows[:size]]}
     if len(rows) > size:
         last = rows[size - 1][0]
@@ -237,6 +248,9 @@ def _listed(row: ExecutionRow) -> Json:
         answer["stateMachineVersionArn"] = new.version_arn
     if new.alias_arn is not None:
         answer["stateMachineAliasArn"] = new.alias_arn
+    if new.map_run_arn is not None:
+        answer["mapRunArn"] = new.map_run_arn
+        answer["itemCount"] = new.item_count
     return answer
 
 
@@ -246,5 +260,6 @@ def _optional_members(row: ExecutionRow) -> dict[str, Json]:
         "traceHeader": new.trace_header,
         "stateMachineVersionArn": new.version_arn,
         "stateMachineAliasArn": new.alias_arn,
+        "mapRunArn": new.map_run_arn,
     }
     return {name: value for name, value in members.items() if value is not None}
