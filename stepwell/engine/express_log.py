@@ -68,6 +68,17 @@ class LogMemory:
 
     bound: int
     used: int = 0
+    _told: bool = False
+
+    def is_full(self) -> bool:
+        """Whether nothing is left; that is told once, until half of it is free again."""
+        if self.used < self.bound:
+            self._told = self._told and self.used > self.bound // 2
+            return False
+        if not self._told:
+            self._told = True
+            logger.warning("logs of Express executions are cut off: together they take %d bytes of memory", self.used)
+        return True
 
 
 @dataclass(slots=True)
@@ -91,9 +102,7 @@ class ExpressLog:
         if logging.level == "OFF":
             return
         kept = [event for event in events if logging.keeps(event.type)]
-        if not self._full and self.memory.used >= self.memory.bound:
-            self._full = True
-            logger.warning("the log of an Express execution is cut off: all of them take %d bytes", self.memory.bound)
+        self._full = self._full or self.memory.is_full()
         if self._full:
             kept = [event for event in kept if event.type.startswith("Execution")]
         if kept:

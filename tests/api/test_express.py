@@ -80,6 +80,21 @@ class TestStartSyncExecution:
         assert took <= billed < took + 100
         assert billed % 100 == 0
 
+    async def test_a_virtual_clock_does_not_wait(self, aws) -> None:
+        await aws.create(definition=one_state(Type="Wait", Seconds=299), type="EXPRESS")
+        clock = {"x-stepwell-clock": "virtual"}
+        found = (await aws.post("StartSyncExecution", {"stateMachineArn": MACHINE}, **clock)).json()
+        assert found["status"] == "SUCCEEDED"
+        assert round(found["stopDate"] - found["startDate"]) == 299
+        assert found["billingDetails"]["billedDurationInMilliseconds"] == 299_000
+
+    async def test_five_minutes_are_the_most(self, aws) -> None:
+        await aws.create(definition=one_state(Type="Wait", Seconds=301), type="EXPRESS")
+        clock = {"x-stepwell-clock": "virtual"}
+        found = (await aws.post("StartSyncExecution", {"stateMachineArn": MACHINE}, **clock)).json()
+        assert found["status"] == "TIMED_OUT"
+        assert round(found["stopDate"] - found["startDate"]) == 300
+
     async def test_a_standard_machine_is_refused(self, aws) -> None:
         await aws.create()
         assert await aws.fault("StartSyncExecution", stateMachineArn=MACHINE) == NOT_SUPPORTED
