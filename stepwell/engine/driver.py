@@ -58,6 +58,7 @@ class Driver:
         self._idle: OrderedDict[int, Live] = OrderedDict()
         self._pumps: set[asyncio.Task[None]] = set()
         self._winding_down = False
+        self.doomed: set[int] = set()  # ids of machines whose executions enter no further state
         self._turns = Turns()
 
     def wind_down(self) -> None:
@@ -196,6 +197,7 @@ class Driver:
         execution, compiled = live.execution, live.compiled
         assert execution is not None
         assert compiled is not None
+        execution.doomed = live.identity is not None and live.identity.machine_id in self.doomed
         stimulus = post.stimulus
         if isinstance(stimulus, TimerFired):
             if live.timers.get(stimulus.name) != post.due or not self._may_fire(live, stimulus.name):

@@ -110,6 +110,7 @@ class Engine:
     async def start(self) -> None:
         """Take up what an earlier process has left, and serve."""
         await self._dispatcher.start()
+        self._driver.doomed.update(await self.store.deleting_machines())
         self._timers.start()
         self._outbox.start()
         self._messages.start()
@@ -203,6 +204,10 @@ class Engine:
         if row is None or row.change.stop_date is None:
             raise ExecutionDoesNotExist(arn)
         return row.change.stop_date
+
+    def end_executions(self, machine_id: int) -> None:
+        """The machine is being deleted: its executions are aborted when they would enter another state."""
+        self._driver.doomed.add(machine_id)
 
     async def redrive_execution(self, arn: str, client_token: str | None) -> int:
         """Let an execution go on from what had not succeeded; when it was redriven, also where the same client token

@@ -104,6 +104,8 @@ def _go_on(run: Run) -> None:
             child = run.joins.popleft()
             parent = run.parent(child)
             _attempt(run, parent, _join, child)
+        elif queue and run.execution.doomed:
+            _end(run, "ABORTED", Failure(None, None))
         elif queue and not run.spent:
             _enter(run, queue.popleft())
         else:

@@ -97,7 +97,8 @@ class Execution:
     """One execution as a turn sees it. Times are milliseconds since 1970.
 
     `calls` counts the calls of each Task state; it is kept only where a test case of the mocks was named. `absent`
-    holds the ARNs of the activities in the program that do not exist.
+    holds the ARNs of the activities in the program that do not exist. A `doomed` one, whose machine is being deleted,
+    enters no further state.
     """
 
     key: int
@@ -120,6 +121,7 @@ class Execution:
     calls: dict[str, int] = field(default_factory=dict)
     frames: dict[str, Frame] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    doomed: bool = False
 
     @property
     def region(self) -> str:

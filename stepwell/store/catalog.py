@@ -112,10 +112,17 @@ class Catalog(Protocol):
         ...
 
     async def update_machine(self, row: MachineRow, definition: str | None) -> bool:
-        """Replace the row with this `id`; a new revision id makes a revision. False where there is no such row."""
+        """Replace the row with this `id`; a new revision id makes a revision.
+
+        False where there is no such row, or where that is DELETING and the new one is not.
+        """
         ...
 
     async def find_machine(self, arn: str) -> MachineRow | None: ...
+
+    async def deleting_machines(self) -> Sequence[int]:
+        """The ids of the machines that are DELETING."""
+        ...
 
     async def delete_machine(self, id: int) -> None:
         """Remove a machine, its tags, versions and aliases; its executions and its revisions stay."""

@@ -226,3 +226,17 @@ async def test_validation_tells_as_many_faults_as_are_asked_for(aws) -> None:
     text = json.dumps({"StartAt": "S0", "States": states})
     found = await aws("ValidateStateMachineDefinition", definition=text, maxResults=2)
     assert (found["result"], len(found["diagnostics"]), found["truncated"]) == ("FAIL", 2, True)
+
+
+async def test_a_running_execution_of_a_deleted_machine_ends_at_its_next_transition(aws, definitions) -> None:
+    states = {"A": {**definitions["callback"]["States"]["A"], "End": False, "Next": "B"}, "B": {"Type": "Pass"}}
+    del states["A"]["End"]
+    await aws.create(definition={"StartAt": "A", "States": {**states, "B": {"Type": "Pass", "End": True}}})
+    execution = await aws.start(ARN)
+    await aws("DeleteStateMachine", stateMachineArn=ARN)
+    assert (await aws("DescribeStateMachine", stateMachineArn=ARN))["status"] == "DELETING"
+    task = await aws.callbacks.tasks.get()
+    await aws("SendTaskSuccess", taskToken=task.token, output="{}")
+    found = await aws.ended(execution)
+    assert (found["status"], found["redriveStatusReason"]) == ("ABORTED", "State machine is in DELETING status")
+    assert (await aws.fault("DescribeStateMachine", stateMachineArn=ARN))[0] == "StateMachineDoesNotExist"

@@ -539,6 +539,17 @@ class TestMachines:
         assert list(await store.list_executions(second.id, None, None, 10)) == []
         assert len(await store.list_executions(first.id, None, None, 10)) == 1
 
+    async def test_a_machine_that_is_being_deleted_does_not_come_back(self, store: Store) -> None:
+        created = await store.create_machine(machine("Orders"), "one", {})
+        await store.create_machine(machine("Other"), "one", {})
+        assert created is not None
+        deleting = replace(created, status="DELETING")
+        assert await store.update_machine(deleting, None)
+        assert not await store.update_machine(replace(created, role_arn="role"), None)
+        assert await store.update_machine(deleting, None)
+        assert await store.find_machine(created.arn) == deleting
+        assert list(await store.deleting_machines()) == [created.id]
+
     async def test_every_revision_stays_also_when_the_machine_is_gone(self, store: Store) -> None:
         created = await store.create_machine(machine("Orders"), "one", {})
         assert created is not None

@@ -127,7 +127,8 @@ async def update_state_machine(request: Request) -> Answer:
 
 
 async def delete_state_machine(request: Request) -> Answer:
-    """Deleting what is not there is no error (recorded for activities; API reference for machines)."""
+    """Running executions end at their next transition. Deleting what is not there is no error (recorded for activities;
+    API reference for machines)."""
     store = request.context.store
     arn = arns.unqualified(request.text("stateMachineArn"))
     row = await store.find_machine(arn)
@@ -138,6 +139,7 @@ async def delete_state_machine(request: Request) -> Answer:
         row = replace(row, status=DELETING)
         if not await store.update_machine(row, None):
             return {}
+    request.context.engine.end_executions(row.id)
     if await store.count_executions(row.id, "RUNNING") == 0:
         await store.delete_machine(row.id)
     return {}

@@ -40,8 +40,10 @@ _UPDATE_MACHINE = """
 UPDATE machines
 SET arn = ?, name = ?, type = ?, status = ?, definition_hash = ?, role_arn = ?, creation_date = ?, update_date = ?,
     revision_id = ?, configuration = ?, created_version = ?
-WHERE id = ?
+WHERE id = ? AND (status <> 'DELETING' OR ? = 'DELETING')
 """
+
+_DELETING = "SELECT id FROM machines WHERE status = 'DELETING' AND id > 0 ORDER BY id"
 
 _REVISION = """
 INSERT INTO revisions (machine_id, id, definition_hash, role_arn, configuration, update_date)
@@ -80,7 +82,7 @@ def create_machine(
 
 
 def update_machine(connection: sqlite3.Connection, row: MachineRow, text: str | None) -> bool:
-    if connection.execute(_UPDATE_MACHINE, (*_machine_values(row), row.id)).rowcount == 0:
+    if connection.execute(_UPDATE_MACHINE, (*_machine_values(row), row.id, row.status)).rowcount == 0:
         return False
     if text is not None:
         put_definition(connection, row.definition_hash, text)
@@ -91,6 +93,10 @@ def update_machine(connection: sqlite3.Connection, row: MachineRow, text: str | 
 def find_machine(connection: sqlite3.Connection, arn: str) -> MachineRow | None:
     row = connection.execute(_FIND_MACHINE, (arn,)).fetchone()
     return None if row is None else _machine(row)
+
+
+def deleting_machines(connection: sqlite3.Connection) -> Sequence[int]:
+    return [row[0] for row in connection.execute(_DELETING).fetchall()]
 
 
 def delete_machine(connection: sqlite3.Connection, id_: int) -> None:

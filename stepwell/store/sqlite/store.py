@@ -154,6 +154,9 @@ class SqliteStore:
     async def find_machine(self, arn: str) -> MachineRow | None:
         return await self._reader.read(partial(catalog.find_machine, arn=arn))
 
+    async def deleting_machines(self) -> Sequence[int]:
+        return await self._lister.read(catalog.deleting_machines)
+
     async def delete_machine(self, id: int) -> None:
         await self._writer.write(partial(catalog.delete_machine, id_=id))
 

@@ -130,6 +130,7 @@ CREATE TABLE machines (
 ) STRICT;
 
 CREATE INDEX machines_by_date ON machines (creation_date);
+CREATE INDEX machines_deleting ON machines (id) WHERE status = 'DELETING';
 
 -- Every revision that a machine has had, also once the machine is gone: executions refer to them.
 CREATE TABLE revisions (
