@@ -4,7 +4,8 @@ Rules that must stay true here:
 - The store's outbox is the truth; memory holds the tasks that are under way, within a fixed bound. More wait on disk.
 - An outcome that cannot be committed is kept and tried again: the work was done, and is not thrown away.
 - A task whose row is gone (stopped, timed out, its branch failed) is cancelled.
-- No task is dispatched twice by one process: what is read from disk is looked at again where its execution has moved on.
+- No task is dispatched twice by one process: what is read from disk is looked at again where its execution has moved
+  on.
 """
 
 from __future__ import annotations
