@@ -24,9 +24,11 @@ COMMANDS = {
     "start": "start an execution",
     "describe": "show an execution or a state machine",
     "history": "show what an execution did, and follow it",
+    "wait": "wait until an execution has ended",
     "list": "list state machines, or the executions of one",
     "stop": "stop an execution",
     "env": "print the variables that point AWS's tools here",
+    "waiters": "print where botocore finds waiters for executions",
 }
 
 _EPILOG = """

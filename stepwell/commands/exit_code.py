@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     TIMED_OUT = 3  # the execution TIMED_OUT
     ABORTED = 4  # the execution was ABORTED
     UNREACHABLE = 5  # no server answers
+    STILL_RUNNING = 6  # the time to wait is over, and the execution goes on
     INTERRUPTED = 130  # Ctrl-C
 
 
