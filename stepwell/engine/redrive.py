@@ -1,7 +1,8 @@
 """Which executions can be redriven, and which request is one that was answered before.
 
 Rules that must stay true here:
-- A refusal has the words that AWS gives it (API reference, `redriveStatusReason` of DescribeExecution).
+- A refusal has the words that AWS gives it (API reference, `redriveStatusReason` of DescribeExecution). AWS redrives the
+  children of a map run with the run only.
 - What is answered rests on what is durable; the machine decides once more when the turn is computed.
 """
 
@@ -24,6 +25,8 @@ async def refusal(store: Store, row: ExecutionRow, now: int) -> str | None:
     change = row.change
     if change.status in ("RUNNING", "SUCCEEDED"):
         return f"Execution is {change.status} and cannot be redriven"
+    if row.new.map_run_arn is not None:
+        return "Execution is a child of a Map Run and cannot be redriven by itself"
     machine = await store.find_machine(row.new.machine_arn)
     if machine is None or machine.id != row.new.machine_id or machine.status != "ACTIVE":
         return "State machine is in DELETING status"

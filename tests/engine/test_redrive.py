@@ -170,3 +170,12 @@ async def test_it_goes_on_by_its_own_virtual_clock(house: House) -> None:
     assert await house.engine.redrive_execution(started.arn, None) == row.change.stop_date
     row = await house.end(started)
     assert (row.change.status, row.change.stop_date) == ("SUCCEEDED", started.start_date + 14 * DAY * 1000)
+
+
+async def test_a_child_of_a_map_run_is_not_redriven_by_itself(house: House) -> None:
+    started = await failed(house)
+    row = await house.row(started)
+    child = replace(row, new=replace(row.new, map_run_arn="arn:run"))
+    assert await redrive.refusal(house.store, child, 0) == (
+        "Execution is a child of a Map Run and cannot be redriven by itself"
+    )
