@@ -1,8 +1,8 @@
 """Which executions can be redriven, and which request is one that was answered before.
 
 Rules that must stay true here:
-- A refusal has the words that AWS gives it (API reference, `redriveStatusReason` of DescribeExecution). AWS redrives the
-  children of a map run with the run only.
+- A refusal has the words that AWS gives it (API reference, `redriveStatusReason` of DescribeExecution).
+- A child of a map run is not redriven by itself (AWS documentation, "Redriving Map Runs").
 - What is answered rests on what is durable; the machine decides once more when the turn is computed.
 """
 
