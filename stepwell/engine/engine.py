@@ -34,7 +34,7 @@ from stepwell.engine.map_run.data_set import DataSets, NoDataSets
 from stepwell.engine.map_run.runs import MapRuns
 from stepwell.engine.messages import Messages
 from stepwell.engine.outbox import Outbox
-from stepwell.engine.programs import Programs
+from stepwell.engine.programs import Compile, Programs
 from stepwell.engine.reading import read_history
 from stepwell.engine.records import CONTINUE, MESSAGE
 from stepwell.engine.redrive import redriven_before, refusal
@@ -42,6 +42,7 @@ from stepwell.engine.requests import ActivityTask, Started, StartRequest
 from stepwell.engine.settings import EngineSettings
 from stepwell.engine.timers import Timers
 from stepwell.engine.tokens import open_token
+from stepwell.language.definition import compile_definition
 from stepwell.language.model import Program
 from stepwell.machine import stimulus as stimuli
 from stepwell.machine.execution import Execution
@@ -65,13 +66,14 @@ class Engine:
         settings: EngineSettings | None = None,
         clock: Clock | None = None,
         data: DataSets | None = None,
+        compile: Compile = compile_definition,
     ) -> None:
-        """`data` is what map runs read items from and write results to."""
+        """`data` is what map runs read items from and write results to; `compile` makes programs of definitions."""
         settings = settings or EngineSettings()
         self.store = store
         self._dispatcher = dispatcher
         self._clock = clock or SystemClock()
-        self._programs = Programs(store)
+        self._programs = Programs(store, compile)
         self._committer = Committer(store)
         self._driver = Driver(store, self._programs, self._committer, self._clock, self, settings.idle_executions)
         self._timers = Timers(store, self._clock, self._fire, settings.timer_window)

@@ -7,13 +7,17 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeAlias
 
 from stepwell.language.definition import compile_definition
 from stepwell.language.model import Map, Parallel, Program, Task
 from stepwell.store.protocol import Store, StoreError
+
+Compile: TypeAlias = Callable[[str], Program]
+"""From a definition's text to what is run. Raises InvalidDefinition."""
 
 _CACHED = 1_000
 
@@ -32,8 +36,9 @@ class Compiled:
 
 
 class Programs:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, compile: Compile = compile_definition) -> None:
         self._store = store
+        self._compile = compile
         self._cache: OrderedDict[str, Compiled] = OrderedDict()
 
     def cached(self, hash: str) -> Compiled | None:
@@ -49,7 +54,7 @@ class Programs:
             text = await self._store.definition(hash)
             if text is None:
                 raise StoreError(f"the definition {hash} is not in the store")
-            program = compile_definition(text)
+            program = self._compile(text)
             found = Compiled(program, frozenset(_activities(program)))
             self._cache[hash] = found
             if len(self._cache) > _CACHED:
