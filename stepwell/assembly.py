@@ -24,13 +24,17 @@ from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
 from stepwell.app import AppError, AppMachine, Stepwell, bind_definition
 from stepwell.engine.dispatch import Dispatcher
+from stepwell.engine.map_run.data_set import DataSets
 from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
 from stepwell.settings import Settings
+from stepwell.tasks.data_sets import ObjectDataSets
 from stepwell.tasks.dispatcher import TaskDispatcher
 from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionRegistry
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.mock import MockConfig, MockDispatcher
+from stepwell.tasks.object_folder import FolderObjects
+from stepwell.tasks.object_s3 import S3Objects
 
 _UNFILLED = re.compile(r"\$\{[A-Za-z0-9_:.]+\}")
 
@@ -123,6 +127,16 @@ def make_dispatcher(app: Stepwell, settings: Settings) -> Dispatcher:
     if settings.mock_config is None:
         return dispatcher
     return MockDispatcher(MockConfig.load(settings.mock_config), dispatcher)
+
+
+def make_data_sets(settings: Settings) -> DataSets:
+    """What distributed Maps read items from and write results to. Raises AppError."""
+    if settings.objects_folder is None:
+        return ObjectDataSets(S3Objects(settings.region))
+    folder = Path(settings.objects_folder)
+    if not folder.is_dir():
+        raise AppError(f"objects_folder: {folder} is no folder. Make it, with a folder for each bucket.")
+    return ObjectDataSets(FolderObjects(folder))
 
 
 def bind_machines(app: Stepwell, place: Place) -> list[BoundMachine]:

@@ -26,10 +26,11 @@ from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.context import ApiContext, open_context
 from stepwell.api.server import serve as serve_http
 from stepwell.app import Stepwell
-from stepwell.assembly import BoundMachine, Place, bind_machines, deploy, load_app, make_dispatcher
+from stepwell.assembly import BoundMachine, Place, bind_machines, deploy, load_app, make_data_sets, make_dispatcher
 from stepwell.aws_environment import aws_variables
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
+from stepwell.engine.map_run.data_set import DataSets
 from stepwell.logs import set_up_logging
 from stepwell.mounts import mounted, routes, started
 from stepwell.settings import Settings
@@ -56,10 +57,10 @@ async def serve(settings: Settings) -> None:
     app = load_app(settings.app) if settings.app else Stepwell()
     apps = mounted(app.mounts)
     machines = bind_machines(app, Place(settings.region, settings.account))
-    dispatcher = make_dispatcher(app, settings)
+    dispatcher, data = make_dispatcher(app, settings), make_data_sets(settings)
     stop = _Stop(settings.grace)
     stop.listen_for_signals()
-    async with _running(settings, machines, dispatcher, stop) as context, started(apps):
+    async with _running(settings, machines, dispatcher, data, stop) as context, started(apps):
         await _listen(create_app(context, routes(apps)), port, settings, stop, await _count_machines(context))
 
 
@@ -91,12 +92,13 @@ class _Stop:
 
 @asynccontextmanager
 async def _running(
-    settings: Settings, machines: list[BoundMachine], dispatcher: Dispatcher, stop: _Stop
+    settings: Settings, machines: list[BoundMachine], dispatcher: Dispatcher, data: DataSets, stop: _Stop
 ) -> AsyncIterator[ApiContext]:
     """The engine on its store, with the app's machines."""
     store = await open_store(settings.store)
     try:
-        engine = Engine(store, dispatcher, EngineSettings(express_executions=settings.express_executions))
+        limits = EngineSettings(express_executions=settings.express_executions)
+        engine = Engine(store, dispatcher, limits, data=data)
         context = await open_context(
             engine,
             region=settings.region,

@@ -97,6 +97,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             ge=1,
         ),
     ] = 1000
+    objects_folder: Annotated[
+        str | None,
+        Meta(
+            title="the path of a folder",
+            description="What stands in for S3 where distributed Maps read and write: one folder a bucket.",
+        ),
+    ] = None
     log_level: Annotated[
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),
@@ -104,7 +111,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
-_PATHS = ("mock_config", "store")
+_PATHS = ("mock_config", "objects_folder", "store")
 
 
 class SettingsError(Exception):

@@ -87,7 +87,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "store": frozenset({"orjson", "msgspec"}),
     "vault": frozenset(),
     "engine": frozenset({"orjson", "msgspec"}),
-    "tasks": frozenset({"orjson", "msgspec"}),
+    "tasks": frozenset({"orjson", "msgspec", "boto3", "botocore", "pyarrow"}),
     "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn", "botocore"}),
     "settings": frozenset({"msgspec"}),
     "mounts": frozenset({"starlette"}),

@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 async def _run(options: argparse.Namespace, definition: str, input_text: str) -> ExitCode:
     from stepwell.api.context import open_context
     from stepwell.app import Stepwell
-    from stepwell.assembly import Place, deploy, load_app, make_dispatcher
+    from stepwell.assembly import Place, deploy, load_app, make_data_sets, make_dispatcher
     from stepwell.engine.engine import Engine
     from stepwell.logs import set_up_logging
     from stepwell.settings import load_settings
@@ -81,7 +81,7 @@ async def _run(options: argparse.Namespace, definition: str, input_text: str) ->
     _check_test_case(options.test_case, bound.machine.name, settings)
     store = await open_store(":memory:")
     try:
-        engine = Engine(store, make_dispatcher(app, settings))
+        engine = Engine(store, make_dispatcher(app, settings), data=make_data_sets(settings))
         await deploy([bound], await open_context(engine, region=settings.region, account=settings.account))
         await engine.start()
         try:
