@@ -304,3 +304,34 @@ def test_wherever_it_crashes_an_aborted_run_leaves_no_child_behind(path: Path) -
         await here.settled()
 
     assert crashes(path, begin, recover) >= 3
+
+
+def test_a_jsonata_map_says_the_same_in_its_own_words(path: Path) -> None:
+    definition = distributed(
+        {"StartAt": "P", "States": {"P": {"Type": "Pass", "Output": "{% $states.input.n * 2 %}", "End": True}}},
+        Items="{% $states.input.items %}",
+        ItemSelector={"n": "{% $states.context.Map.Item.Value + $k %}"},
+        MaxConcurrency="{% 1 + 1 %}",
+        ToleratedFailureCount="{% 1 %}",
+    )
+    first = {"Type": "Pass", "Assign": {"k": 10}, "Next": "M"}
+    definition = {"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": first, **definition["States"]}}
+
+    async def life(here: Life) -> None:
+        await here.create("Parent", definition)
+        arn = await here.start("Parent", "p", {"items": [1, 2]})
+        assert (await here.ended(arn)).change.output == "[22,24]"
+
+    assert live(path, life)
+
+
+def test_an_item_selector_that_fails_fails_the_run(path: Path) -> None:
+    async def life(here: Life) -> None:
+        await here.create("Parent", distributed(ItemSelector={"v.$": "$$.Map.Item.Value.gone"}))
+        row = await here.ended(await here.start("Parent", "p", [{"gone": 1}, {}]))
+        assert row.change.error == "States.Runtime"
+        assert (row.change.cause or "").startswith(
+            "An error occurred while executing the state 'M' (entered at the event id #2). "
+        )
+
+    assert live(path, life)

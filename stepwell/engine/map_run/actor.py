@@ -181,7 +181,7 @@ class Actor:
         self.progress: Progress = decode(loaded.row.change.data)
         program = (await self._around.programs.get(self.new.definition_hash)).program
         self.order = Order(self.new.input, program)
-        self._intake = Intake(self._around.data, self.order)
+        self._intake = Intake(self._around.data, self.order, self._around.clock)
         self._births = Births(self.new, self.order, store, self._around.programs, self._around.draw_key)
         self._swept = False
         self._loaded = True

@@ -7,9 +7,12 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
+from stepwell.engine.clock import Clock
 from stepwell.engine.map_run.data_set import DataSets, GivenItems, Item, Items, Unreadable
 from stepwell.engine.map_run.order import Batch, Order
 from stepwell.engine.map_run.progress import Ending, Progress
@@ -22,8 +25,9 @@ _HELD = 20_000  # items; a batch of more is closed
 
 
 class Intake:
-    def __init__(self, data: DataSets, order: Order) -> None:
+    def __init__(self, data: DataSets, order: Order, clock: Clock) -> None:
         self._data = data
+        self._clock = clock
         self._order = order
         self._items: Items | None = None
         self._buffer: list[Item] = []
@@ -53,7 +57,7 @@ class Intake:
     async def _open(self, progress: Progress) -> Items:
         order = self._order
         if order.reader is None:
-            return GivenItems(order.given_items(), progress.cursor)
+            return GivenItems(order.given_items(self._now(progress)), progress.cursor)
         if order.max_items < 0:
             raise Unreadable("field MaxItems must be positive")  # recorded
         return await self._data.open(order.reader, progress.cursor, progress.pin)
@@ -63,7 +67,7 @@ class Intake:
         while True:
             whole = self._end or len(self._buffer) >= _HELD
             if whole or len(self._buffer) >= number:
-                batches = order.batches(self._buffer, progress.items_read, whole, number)
+                batches = await self._filled(progress, whole, number)
                 if whole or len(batches) >= number:
                     return batches
             wanted = _READ_AT_ONCE
@@ -72,6 +76,16 @@ class Intake:
             found = await items.read(wanted) if wanted > 0 else ()
             self._buffer.extend(found)
             self._end = not found
+
+    async def _filled(self, progress: Progress, whole: bool, number: int) -> list[Batch]:
+        """What can be made of the items in memory; expressions are evaluated on a thread."""
+        work = partial(
+            self._order.batches, tuple(self._buffer), progress.items_read, whole, number, self._now(progress)
+        )
+        return await asyncio.to_thread(work) if self._order.selects else work()
+
+    def _now(self, progress: Progress) -> int:
+        return self._clock.now() if progress.clock is None else progress.clock
 
     def _moved(self, items: Items, progress: Progress, batches: Sequence[Batch]) -> Progress:
         """The progress once the children of these batches have begun."""

@@ -37,6 +37,7 @@ class Order:
         assert self.state.distribution is not None
         self.distribution: Distribution = self.state.distribution
         self._input = loads(cast(str, members["input"]))
+        self._size = len(text)
         self._context = cast("dict[str, Json]", members["context"])
         self._variables = cast("dict[str, Json]", members["variables"])
         self.about = cast(str, members["about"])
@@ -49,12 +50,17 @@ class Order:
         """How many items are read at most; 0 for all."""
         return cast(int, self.reader["max_items"] or 0) if self.reader is not None else 0
 
-    def given_items(self) -> Sequence[Json]:
+    def given_items(self, now: int) -> Sequence[Json]:
         """The items that the state's own input holds. Raises QueryError."""
-        scope = self._scope(None)
+        scope = self._scope(None, now)
         return cast("list[Json]", self.state.items.evaluate(scope.on(self.state.flow.enter(scope))))
 
-    def batches(self, items: Sequence[Item], first: int, whole: bool, limit: int) -> list[Batch]:
+    @property
+    def selects(self) -> bool:
+        """Whether each item is evaluated, which may take long."""
+        return self.state.item_selector is not None
+
+    def batches(self, items: Sequence[Item], first: int, whole: bool, limit: int, now: int) -> list[Batch]:
         """The inputs of the next children, at most `limit`, from items that begin with number `first`.
 
         Where it is not the `whole` rest of the items, a last batch that more items could join is left out. Raises
@@ -62,13 +68,13 @@ class Order:
         """
         if self._batcher is None:
             return [
-                Batch(dumps(self._selected(first + offset, item.value)), 1, item.cursor)
+                Batch(dumps(self._selected(first + offset, item.value, now)), 1, item.cursor)
                 for offset, item in enumerate(items[:limit])
             ]
-        return self._filled(self._batcher, items, first, whole, limit)
+        return self._filled(self._batcher, items, first, whole, limit, now)
 
     def _filled(
-        self, batcher: dict[str, Json], items: Sequence[Item], first: int, whole: bool, limit: int
+        self, batcher: dict[str, Json], items: Sequence[Item], first: int, whole: bool, limit: int, now: int
     ) -> list[Batch]:
         most = cast(int, batcher["max_items"] or 0) or len(items) + 1
         room = min(cast(int, batcher["max_bytes"] or 0) or _MOST_BYTES, _MOST_BYTES)
@@ -82,7 +88,7 @@ class Order:
             batches.append(Batch(dumps({**shared, "Items": held}), len(held), cursor))
 
         for offset, item in enumerate(items):
-            value = self._selected(first + offset, item.value)
+            value = self._selected(first + offset, item.value, now)
             length = len(dumps(value).encode()) + 1
             if held and (len(held) == most or size + length > room):
                 close()
@@ -96,20 +102,20 @@ class Order:
             close()
         return batches
 
-    def _selected(self, index: int, value: Json) -> Json:
+    def _selected(self, index: int, value: Json, now: int) -> Json:
         selector = self.state.item_selector
         if selector is None:
             return value
-        scope = self._scope((index, value))
+        scope = self._scope((index, value), now)
         return selector.evaluate(scope.on(self.state.flow.enter(scope)))
 
-    def _scope(self, item: tuple[int, Json] | None) -> Scope:
+    def _scope(self, item: tuple[int, Json] | None, now: int) -> Scope:
         def context() -> Json:
             if item is None:
                 return self._context
             return {**self._context, "Map": {"Item": {"Index": item[0], "Value": item[1]}}}
 
-        return Scope(self._input, context, Entropy(os.urandom(32)), self._variables)
+        return Scope(self._input, context, Entropy(os.urandom(32)), self._variables, now=now, size=self._size)
 
 
 def _find(program: Program, place: Sequence[str | int]) -> Map:
