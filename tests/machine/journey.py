@@ -16,6 +16,7 @@ from typing import Any
 from stepwell.engine.live import Live, new_execution
 from stepwell.engine.records import CONTINUE, turn_record
 from stepwell.language.definition import compile_definition
+from stepwell.language.model import Program
 from stepwell.machine import stimulus as stimuli
 from stepwell.machine.advance import advance
 from stepwell.machine.history import Event
@@ -77,7 +78,7 @@ class Journey:
 
     def __init__(
         self,
-        definition: Mapping[str, Any],
+        definition: Mapping[str, Any] | Program,
         input: Any = None,
         *,
         test_case: str | None = None,
@@ -85,7 +86,8 @@ class Journey:
         seed: int = 0,
     ) -> None:
         text = json.dumps({} if input is None else input)
-        self.program = compile_definition(json.dumps(definition))
+        given = isinstance(definition, Program)
+        self.program = definition if given else compile_definition(json.dumps(definition))
         self.now = NOON
         self.events: list[Event] = []
         self.tasks: dict[int, TaskEffect] = {}
