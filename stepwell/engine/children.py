@@ -24,6 +24,7 @@ from stepwell.engine.map_run.progress import decode
 from stepwell.engine.map_run.runs import MapRuns
 from stepwell.engine.records import ABORT, CHILD_ENDED, MAP_RUN_ENDED, STARTED
 from stepwell.engine.requests import Started, StartRequest
+from stepwell.engine.targets import find_target
 from stepwell.engine.tokens import open_token
 from stepwell.language.resource import parse_resource
 from stepwell.machine.stimulus import MapRunFailed, MapRunSucceeded, Stimulus, Stop
@@ -63,10 +64,11 @@ class Children:
 
     async def _child(self, key: int | None, task: Task, asked: StartExecution) -> Child | Refused:
         name = asked.name or str(uuid5(_NAMES, task.token))
-        arn = f"{asked.machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
-        machine = await self._store.find_machine(asked.machine_arn)
-        if machine is None:
-            return Refused("missing", asked.machine_arn, arn)
+        target = await find_target(self._store, asked.machine_arn)
+        if target is None:
+            return Refused("missing", asked.machine_arn, "")
+        machine = target.machine
+        arn = f"{machine.arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
         if machine.status != "ACTIVE":
             return Refused("deleting", asked.machine_arn, arn)
         if machine.type == EXPRESS:
@@ -81,6 +83,8 @@ class Children:
             name=name,
             input=asked.input,
             trace_header=asked.trace_header,
+            version_arn=target.version_arn,
+            alias_arn=target.alias_arn,
             clock=None if parent is None else parent.clock,
             tokens_hold_clock=holding,
             parent_key=key,

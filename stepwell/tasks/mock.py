@@ -181,9 +181,9 @@ def _outcome(task: Task, response: MockedResponse) -> Outcome:
 
 
 def _machine_name(arn: str) -> str:
-    """`NAME` of `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`, with or without version or alias."""
+    """`NAME` of `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`, with or without version, alias or a Map's label."""
     parts = arn.split(":")
-    return parts[6] if len(parts) > 6 else arn
+    return parts[6].partition("/")[0] if len(parts) > 6 else arn
 
 
 class _Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,20 @@ def test_wherever_it_crashes_a_parent_that_is_stopped_takes_its_child_along(path
         await here.settled()
 
     assert crashes(path, begin, recover) >= 2
+
+
+def test_a_version_is_started_with_its_own_definition(path: Path) -> None:
+    async def life(here: Life) -> None:
+        await here.create("Child", QUICK)
+        store = here.engine.store
+        machine = await store.find_machine(machine_arn("Child"))
+        assert machine is not None
+        await store.publish_version(machine.id, machine.revision_id, None, 1, 10)
+        await store.update_machine(replace(machine, revision_id="next", definition_hash="d"), json.dumps(BAD))
+        await here.create("Parent", parent("sync", machine="Child:1"))
+        row = await here.ended(await here.start("Parent", "p"))
+        assert json.loads(row.change.output or "")["Output"] == '{"did":1}'
+        child = await here.row(execution_arn("Child", "kid"))
+        assert child.new.version_arn == machine_arn("Child:1")
+
+    assert live(path, life)
