@@ -197,6 +197,8 @@ def _forget_children(run: Run, frame: Frame) -> None:
 
 
 def _abort_state(run: Run, frame: Frame, failed_id: int) -> None:
+    if frame.doing == "mapRun":
+        run.note(failed_id, "MapRunAborted", {})
     kind = type(frame.program.states[frame.state]).__name__
     if kind in _ABORTABLE:
         run.note(failed_id, f"{kind}StateAborted", {})
