@@ -335,3 +335,48 @@ def test_an_item_selector_that_fails_fails_the_run(path: Path) -> None:
         )
 
     assert live(path, life)
+
+
+def test_a_failing_branch_aborts_the_map_run_of_another(path: Path) -> None:
+    async def life(here: Life) -> None:
+        late = {"StartAt": "L", "States": {"L": {"Type": "Wait", "Seconds": 1, "Next": "F"}, **FAILS["States"]}}
+        parallel = {"Type": "Parallel", "Branches": [distributed(WAITS), late], "End": True}
+        await here.create("Parent", {"StartAt": "Both", "States": {"Both": parallel}})
+        arn = await here.start("Parent", "p", [1, 2])
+        assert (await here.ended(arn)).change.error == "Bad"
+        assert "MapRunAborted" in [event.type for event in await here.events(arn)]
+        (run,) = await here.map_runs(arn)
+        while (await here.row(run.new.arn)).change.status == "RUNNING":
+            pass
+        assert {child.change.status for child in await here.children(run)} == {"ABORTED"}
+
+    assert live(path, life)
+
+
+def test_a_retry_begins_another_run_and_a_catcher_takes_its_failure(path: Path) -> None:
+    error = "States.ExceedToleratedFailureThreshold"
+
+    async def life(here: Life) -> None:
+        definition = distributed(
+            FAILS,
+            Retry=[{"ErrorEquals": [error], "MaxAttempts": 2, "IntervalSeconds": 1}],
+            Catch=[{"ErrorEquals": [error], "Next": "Caught"}],
+        )
+        definition["States"]["Caught"] = {"Type": "Pass", "End": True}
+        await here.create("Parent", definition)
+        row = await here.ended(await here.start("Parent", "p", [1], virtual=True))
+        assert json.loads(row.change.output or "")["Error"] == error
+        assert [run.change.status for run in await here.map_runs(row.new.arn)] == ["FAILED"] * 3
+
+    assert live(path, life)
+
+
+def test_more_items_than_run_at_a_time_stream_through(path: Path) -> None:
+    """The children of one commit end before the next begin: memory holds neither them nor their results."""
+
+    async def life(here: Life) -> None:
+        await here.create("Parent", distributed(ItemSelector={"v.$": "$$.Map.Item.Index"}, MaxConcurrency=7))
+        row = await here.ended(await here.start("Parent", "p", [0] * 500), 30)
+        assert [item["v"] for item in json.loads(row.change.output or "")] == list(range(500))
+
+    assert live(path, life)
