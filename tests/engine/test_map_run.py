@@ -380,3 +380,20 @@ def test_more_items_than_run_at_a_time_stream_through(path: Path) -> None:
         assert [item["v"] for item in json.loads(row.change.output or "")] == list(range(500))
 
     assert live(path, life)
+
+
+def test_wherever_it_crashes_a_child_whose_first_turn_takes_long_is_not_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwell.engine.turns._ON_LOOP", 0.0)
+    slow = {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $sum([1..2000]) + $states.input %}", "End": True}
+
+    async def begin(here: Life) -> None:
+        await here.create("Parent", distributed({"StartAt": "P", "States": {"P": slow}}))
+        await here.ended(await here.start("Parent", "p", [1, 2, 3]))
+
+    async def recover(here: Life) -> None:
+        row = await here.ended(execution_arn("Parent", "p"))
+        assert json.loads(row.change.output or "") == [2001001, 2001002, 2001003]
+
+    assert crashes(path, begin, recover) >= 3
