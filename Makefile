@@ -5,6 +5,7 @@
 #   make check         format, lint, types, architecture
 #   make conformance   replay what AWS answered; RATCHET=write raises the bar to what passes now
 #   make kill          the long kill test: 20 times kill -9 with 200 executions in mid-flight; SEED=n replays one
+#   make jsonata-suite run JSONata's official test suite; VERBOSE=--verbose tells each failing case
 #   make bench         the benchmarks; BENCH="chain polls" runs some of them
 #   make wheel         build dist/*.whl
 
@@ -14,10 +15,10 @@ RUN := $(VENV)/bin/python
 CONFORMANCE := $(or $(STEPWELL_CONFORMANCE),../shared/conformance)
 SOURCES := stepwell apps tests benchmarks tools
 
-.PHONY: help demo test check conformance kill bench wheel clean
+.PHONY: help demo test check conformance kill jsonata-suite bench wheel clean
 
 help:
-	@sed -n '3,9s/^#//p' Makefile
+	@sed -n '3,10s/^#//p' Makefile
 
 # One virtual environment. What is in it is decided by pyproject.toml alone, and looked at again when that changes:
 # the demo installs what the apps need, everything else the tools as well.
@@ -51,6 +52,9 @@ conformance: $(VENV)/.installed-all
 
 kill: $(VENV)/.installed-all
 	STEPWELL_KILL=long $(if $(SEED),STEPWELL_KILL_SEED=$(SEED)) $(RUN) -m pytest -s tests/faults/test_kill.py
+
+jsonata-suite: $(VENV)/.installed-all
+	$(RUN) -m tools.jsonata_suite $(VENV)/cache $(VERBOSE)
 
 bench: $(VENV)/.installed-all
 	$(RUN) -m benchmarks $(BENCH)

@@ -33,7 +33,7 @@ _HURRIED: Final = {
     "max_result_size": 1 << 20,
     "max_depth": _DEPTH,
 }
-_PATIENT: Final = {
+PATIENT: Final = {
     "max_steps": 1_000_000_000,
     "max_array_length": 1_000_000,
     "max_string_length": 1 << 23,
@@ -144,7 +144,7 @@ class Query:
         if hurried:
             found: dict[str, Json] = compiled.evaluate(document, bindings, **options, **_HURRIED)
             return found
-        text = compiled.evaluate_json(None if document is None else dumps(document), bindings, **options, **_PATIENT)
+        text = compiled.evaluate_json(None if document is None else dumps(document), bindings, **options, **PATIENT)
         value = loads(text or "{}")
         assert isinstance(value, dict)
         return value
@@ -154,7 +154,8 @@ class Query:
         opening = _PARSE if "parse" in self._functions else ""
         if not bound:
             opening += "$states:=s;" + "".join(f"${name}:=v.`{name}`;" for name in self.names)
-        return f"({opening}$r:=({self.source});{_RESULT})"
+        # No parentheses around it: the grammar takes no regular expression straight after one, and `:=` binds loosest.
+        return f"({opening}$r:={self.source};{_RESULT})"
 
     def _states(self, scope: Scope) -> dict[str, Json]:
         """`$states`, as far as the expression reads it."""
