@@ -29,10 +29,9 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("console",),
     ("deploy",),
-    ("testing",),
     ("app", "settings", "aws_environment", "event_loop", "logs"),
     ("assembly", "mounts"),
-    ("serve",),
+    ("serve", "testing"),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -93,6 +92,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "mounts": frozenset({"starlette"}),
     "event_loop": frozenset({"uvloop"}),
     "serve": frozenset({"starlette", "uvicorn", "uvloop"}),
+    "testing": frozenset({"pytest"}),
     "commands": frozenset({"rich"}),
 }
 
