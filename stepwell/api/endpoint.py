@@ -31,6 +31,7 @@ from stepwell.api.signature import region_of
 from stepwell.api.validation import compile_operation
 from stepwell.engine.errors import Stopping
 from stepwell.language.values import Json
+from stepwell.store.protocol import StoreFull
 
 MAX_BODY: Final = 2 * 1024 * 1024
 """Bytes of a request: a definition of 1 MB grows by the escapes that JSON in JSON takes."""
@@ -112,7 +113,10 @@ class AwsEndpoint:
         except ClientGone:
             return
         except Stopping:
-            status, payload = _unavailable()
+            status, payload = _unavailable("The server is shutting down")
+        except StoreFull as full:
+            _log.error("request %s: %s refused: %s", request_id, target.decode("latin-1"), full)
+            status, payload = _unavailable("The disk of the server is full. Nothing of this request was stored.")
         except Exception:
             _log.exception("request %s: %s failed", request_id, target.decode("latin-1"))
             status, payload = _failure(request_id)
@@ -226,8 +230,8 @@ def _too_large() -> ApiFault:
     return ApiFault("RequestEntityTooLargeException", f"Request size exceeded {MAX_BODY} bytes", 413)
 
 
-def _unavailable() -> tuple[int, bytes]:
-    return 503, _fault_body(ApiFault("ServiceUnavailable", "The server is shutting down"))
+def _unavailable(why: str) -> tuple[int, bytes]:
+    return 503, _fault_body(ApiFault("ServiceUnavailable", why))
 
 
 def _failure(request_id: str) -> tuple[int, bytes]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stepwell.api.endpoint import MAX_BODY
 from stepwell.api.operations import HANDLERS
 from stepwell.api.service_model import INPUTS, SHAPES
+from stepwell.store.protocol import StoreFull
 
 SCOPE = "AWS4-HMAC-SHA256 Credential=AKID/20240131/{}/states/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -118,6 +119,21 @@ async def test_while_the_engine_stops_clients_are_told_to_come_again(aws) -> Non
     await aws.context.engine.stop(0)
     answer = await aws.post("StartExecution", {"stateMachineArn": machine})
     assert (answer.status_code, answer.json()["__type"]) == (503, "ServiceUnavailable")
+
+
+async def test_a_full_disk_is_told_and_logged_in_one_line(aws, monkeypatch, caplog) -> None:
+    async def fail(*_: object) -> None:
+        raise StoreFull("/data/stepwell.db: the disk is full")
+
+    machine = await aws.create()
+    monkeypatch.setattr(type(aws.context.engine), "start_execution", fail)
+    answer = await aws.post("StartExecution", {"stateMachineArn": machine})
+    assert (answer.status_code, answer.json()["__type"]) == (503, "ServiceUnavailable")
+    assert "disk of the server is full" in answer.json()["message"]
+    assert "/data" not in answer.text
+    [record] = [record for record in caplog.records if record.name == "stepwell.api"]
+    assert "/data/stepwell.db: the disk is full" in record.getMessage()
+    assert record.exc_info is None
 
 
 async def test_regions_are_separate_name_spaces(aws) -> None:
