@@ -106,3 +106,9 @@ def unqualified(arn: str) -> str:
     if machine(arn).qualifier is not None:
         raise faults.machine_does_not_exist(arn)
     return arn
+
+
+def check_role(arn: str) -> None:
+    """Raises InvalidArn where a role's ARN does not look like an ARN."""
+    if not arn.startswith("arn:") or arn.count(":") < 5:
+        raise faults.invalid_arn(f"Invalid ARN prefix: {arn}")

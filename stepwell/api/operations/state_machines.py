@@ -30,7 +30,7 @@ async def create_state_machine(request: Request) -> Answer:
     name = check_name(request.text("name"))
     arn = arns.prefix(request.region, request.context.account, arns.STATE_MACHINE) + name
     _check_version_members(request)
-    _check_role(request.text("roleArn"))
+    arns.check_role(request.text("roleArn"))
     wanted = configuration.requested(request)
     tags = tagging.requested_tags(request)
     if len(tags) > tagging.MAX_TAGS:
@@ -103,7 +103,7 @@ async def update_state_machine(request: Request) -> Answer:
     if row.status == DELETING:
         raise faults.machine_deleting(arn)
     if role is not None:
-        _check_role(role)
+        arns.check_role(role)
     if definition is not None:
         await check_definition(definition, row.type)
     wanted = replace(
@@ -196,8 +196,3 @@ def _listed(row: MachineRow) -> Json:
 def _check_version_members(request: Request) -> None:
     if request.optional_text("versionDescription") is not None and not request.flag("publish"):
         raise faults.validation("Version description can only be set when publish is true")
-
-
-def _check_role(arn: str) -> None:
-    if not arn.startswith("arn:") or arn.count(":") < 5:
-        raise faults.invalid_arn(f"Invalid ARN prefix: {arn}")

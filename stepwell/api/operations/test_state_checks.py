@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from stepwell.api import faults
+from stepwell.api import arns, faults
 from stepwell.api.faults import ApiFault
 from stepwell.api.operations.executions import json_fault
 from stepwell.api.operations.test_state_shapes import check_result
@@ -60,7 +60,10 @@ class Trial:
 
 
 def check(request: Request) -> Trial:
-    """The request, checked. Raises ValidationException, InvalidDefinition, InvalidExecutionInput."""
+    """The request, checked. Raises ValidationException, InvalidArn, InvalidDefinition, InvalidExecutionInput."""
+    role = request.optional_text("roleArn")
+    if role is not None:
+        arns.check_role(role)
     mock = _mock(request)
     if mock is not None and request.flag("revealSecrets"):
         raise faults.validation("TestState does not support RevealSecrets when a mock is specified.")
@@ -75,7 +78,7 @@ def check(request: Request) -> Trial:
     configuration = request.structure("stateConfiguration") or {}
     _check_configuration(configuration, found.state)
     if mock is None:
-        _check_without_mock(found.state, request.optional_text("roleArn"))
+        _check_without_mock(found.state, role)
     else:
         _check_mock(mock, found.state, (request.structure("mock") or {}).get("fieldValidationMode"))
     return Trial(
