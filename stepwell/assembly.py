@@ -9,6 +9,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 import traceback
@@ -23,18 +24,22 @@ from stepwell.api.names import check_name
 from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
 from stepwell.app import AppError, AppMachine, Stepwell, bind_definition
+from stepwell.aws_environment import MADE_UP
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.map_run.data_set import DataSets
 from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
 from stepwell.settings import Settings
+from stepwell.tasks.aws.client import AwsClients
+from stepwell.tasks.aws_service import optimised_integrations, sdk_integration
 from stepwell.tasks.data_sets import ObjectDataSets
-from stepwell.tasks.dispatcher import TaskDispatcher
+from stepwell.tasks.dispatcher import Integration, TaskDispatcher
 from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionRegistry
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.mock import MockConfig, MockDispatcher
 from stepwell.tasks.object_folder import FolderObjects
 from stepwell.tasks.object_s3 import S3Objects
+from stepwell.tasks.step_functions import StepFunctions, StepFunctionsApi
 
 _UNFILLED = re.compile(r"\$\{[A-Za-z0-9_:.]+\}")
 
@@ -120,10 +125,15 @@ def functions_of(app: Stepwell) -> list[Function]:
     return functions
 
 
-def make_dispatcher(app: Stepwell, settings: Settings) -> Dispatcher:
-    """What carries out tasks: the app's functions, behind the mocks. Raises AppError, MockConfigError."""
-    functions = FunctionRegistry(functions_of(app))
-    dispatcher = TaskDispatcher(LambdaService(functions, region=settings.region, account=settings.account))
+def make_dispatcher(app: Stepwell, settings: Settings, api: StepFunctionsApi) -> Dispatcher:
+    """What carries out tasks: the app's functions, AWS services and this server's own `api`, behind the mocks.
+
+    Raises AppError, MockConfigError.
+    """
+    functions = LambdaService(FunctionRegistry(functions_of(app)), region=settings.region, account=settings.account)
+    clients = AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
+    services: dict[str, Integration] = {**optimised_integrations(clients), "aws-sdk:sfn": StepFunctions(api)}
+    dispatcher = TaskDispatcher(functions, services, sdk_integration(clients))
     if settings.mock_config is None:
         return dispatcher
     return MockDispatcher(MockConfig.load(settings.mock_config), dispatcher)

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+MADE_UP = "stepwell"
+"""Both halves of the made-up credentials."""
+
 _CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
@@ -27,7 +30,7 @@ def aws_variables(url: str, region: str, environ: Mapping[str, str]) -> dict[str
         "AWS_DEFAULT_REGION": region,
     }
     if not _has_credentials(environ):
-        variables |= {"AWS_ACCESS_KEY_ID": "stepwell", "AWS_SECRET_ACCESS_KEY": "stepwell"}
+        variables |= {"AWS_ACCESS_KEY_ID": MADE_UP, "AWS_SECRET_ACCESS_KEY": MADE_UP}
     return variables
 
 

@@ -24,6 +24,7 @@ from stepwell import __version__
 from stepwell.api.app import create_app
 from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.context import ApiContext, open_context
+from stepwell.api.in_process import InProcessApi
 from stepwell.api.server import serve as serve_http
 from stepwell.app import Stepwell
 from stepwell.assembly import BoundMachine, Place, bind_machines, deploy, load_app, make_data_sets, make_dispatcher
@@ -57,10 +58,11 @@ async def serve(settings: Settings) -> None:
     app = load_app(settings.app) if settings.app else Stepwell()
     apps = mounted(app.mounts)
     machines = bind_machines(app, Place(settings.region, settings.account))
-    dispatcher, data = make_dispatcher(app, settings), make_data_sets(settings)
+    api = InProcessApi()
+    dispatcher, data = make_dispatcher(app, settings, api), make_data_sets(settings)
     stop = _Stop(settings.grace)
     stop.listen_for_signals()
-    async with _running(settings, machines, dispatcher, data, stop) as context, started(apps):
+    async with _running(settings, machines, dispatcher, data, api, stop) as context, started(apps):
         await _listen(create_app(context, routes(apps)), port, settings, stop, await _count_machines(context))
 
 
@@ -92,7 +94,12 @@ class _Stop:
 
 @asynccontextmanager
 async def _running(
-    settings: Settings, machines: list[BoundMachine], dispatcher: Dispatcher, data: DataSets, stop: _Stop
+    settings: Settings,
+    machines: list[BoundMachine],
+    dispatcher: Dispatcher,
+    data: DataSets,
+    api: InProcessApi,
+    stop: _Stop,
 ) -> AsyncIterator[ApiContext]:
     """The engine on its store, with the app's machines."""
     store = await open_store(settings.store)
@@ -107,6 +114,7 @@ async def _running(
             closing=stop.asked,
             clock=settings.clock,
         )
+        api.bind(context)  # before the start, which dispatches again what was not finished
         await deploy(machines, context)
         await engine.start()
         try:

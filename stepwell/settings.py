@@ -104,6 +104,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="What stands in for S3 where distributed Maps read and write: one folder a bucket.",
         ),
     ] = None
+    aws_services: Annotated[
+        tuple[str, ...],
+        Meta(
+            title="a list of services as ARNs name them, or `all`; in a variable they are separated by commas",
+            description="AWS services that tasks may call; none else but those with an endpoint of your own:"
+            " docs/aws-services.md.",
+        ),
+    ] = ()
     log_level: Annotated[
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),
@@ -111,6 +119,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
+_LISTS = ("allowed_hosts", "aws_services")
 _PATHS = ("mock_config", "objects_folder", "store")
 
 
@@ -208,7 +217,7 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, object]:
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in _FIELDS:
-            value = [part.strip() for part in text.split(",") if part.strip()] if name == "allowed_hosts" else text
+            value = [part.strip() for part in text.split(",") if part.strip()] if name in _LISTS else text
             values[name] = _converted(name, value, variable, strict=False)
         elif near := difflib.get_close_matches(name, _FIELDS, 1, 0.75):
             raise SettingsError(f"{variable}={text}: there is no such setting. Did you mean {PREFIX}{near[0].upper()}?")

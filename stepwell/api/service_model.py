@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import orjson
 
-_MODEL: Final[dict[str, Any]] = orjson.loads(files("stepwell.api").joinpath("service-2.json").read_bytes())
+MODEL: Final[Mapping[str, Any]] = orjson.loads(files("stepwell.api").joinpath("service-2.json").read_bytes())
 
 Shape = Mapping[str, Any]
 """A shape as the model writes it: `type`, `members`, `required`, `min`, `max`, `pattern`, `enum`, `sensitive`, …"""
 
-SHAPES: Final[Mapping[str, Shape]] = _MODEL["shapes"]
-TARGET_PREFIX: Final[str] = _MODEL["metadata"]["targetPrefix"]
-INPUTS: Final[Mapping[str, str]] = {name: found["input"]["shape"] for name, found in _MODEL["operations"].items()}
+SHAPES: Final[Mapping[str, Shape]] = MODEL["shapes"]
+TARGET_PREFIX: Final[str] = MODEL["metadata"]["targetPrefix"]
+INPUTS: Final[Mapping[str, str]] = {name: found["input"]["shape"] for name, found in MODEL["operations"].items()}
 """The name of each operation's input shape."""
 
 

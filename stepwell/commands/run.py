@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 async def _run(options: argparse.Namespace, definition: str, input_text: str) -> ExitCode:
     from stepwell.api.context import open_context
+    from stepwell.api.in_process import InProcessApi
     from stepwell.app import Stepwell
     from stepwell.assembly import Place, deploy, load_app, make_data_sets, make_dispatcher
     from stepwell.engine.engine import Engine
@@ -81,8 +82,11 @@ async def _run(options: argparse.Namespace, definition: str, input_text: str) ->
     _check_test_case(options.test_case, bound.machine.name, settings)
     store = await open_store(":memory:")
     try:
-        engine = Engine(store, make_dispatcher(app, settings), data=make_data_sets(settings))
-        await deploy([bound], await open_context(engine, region=settings.region, account=settings.account))
+        api = InProcessApi()
+        engine = Engine(store, make_dispatcher(app, settings, api), data=make_data_sets(settings))
+        context = await open_context(engine, region=settings.region, account=settings.account)
+        api.bind(context)
+        await deploy([bound], context)
         await engine.start()
         try:
             row = await _execute(engine, place.machine_arn(bound.machine.name), input_text, options)

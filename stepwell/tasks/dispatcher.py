@@ -29,10 +29,16 @@ class TaskDispatcher:
     """The dispatcher of a server.
 
     `services` adds integrations, or puts others in place of those that are here; a key is `service:action`, with the
-    pattern after a dot where there is one (`states:startExecution.sync`).
+    pattern after a dot where there is one (`states:startExecution.sync`), or `aws-sdk:service` for all actions of a
+    service. `sdk` carries out the other `aws-sdk` resources.
     """
 
-    def __init__(self, functions: LambdaService, services: Mapping[str, Integration] | None = None) -> None:
+    def __init__(
+        self,
+        functions: LambdaService,
+        services: Mapping[str, Integration] | None = None,
+        sdk: Integration | None = None,
+    ) -> None:
         self._functions = functions
         self._function = LambdaFunction(functions)
         invoke = LambdaInvoke(functions)
@@ -46,6 +52,7 @@ class TaskDispatcher:
             "lambda:invoke.waitForTaskToken": invoke,
             **(services or {}),
         }
+        self._sdk = sdk
 
     async def start(self) -> None:
         """Nothing to make ready: a function's processes are started by its first call."""
@@ -54,7 +61,10 @@ class TaskDispatcher:
         resource = task.resource
         if resource.kind == "function":
             return self._function.run(task)
-        integration = self._services.get(f"{resource.service}:{resource.event_resource}")
+        if resource.service.startswith("aws-sdk:"):
+            integration = self._services.get(resource.service, self._sdk)
+        else:
+            integration = self._services.get(f"{resource.service}:{resource.event_resource}")
         return _unsupported(task) if integration is None else integration.run(task)
 
     def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:

@@ -1,0 +1,58 @@
+"""The AWS endpoint for callers inside the server: the same checks and handlers, without HTTP.
+
+Rules that must stay true here:
+- A caller gets what a client would get over HTTP, refusals included.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+from stepwell.api.context import ApiContext
+from stepwell.api.faults import ApiFault
+from stepwell.api.operations import HANDLERS
+from stepwell.api.request import Request
+from stepwell.api.service_model import MODEL
+from stepwell.api.validation import compile_operation
+from stepwell.engine.errors import Stopping
+from stepwell.language.values import Json
+from stepwell.tasks.aws.faults import ServiceFault
+
+_log = logging.getLogger("stepwell.api")
+_compiled: Callable[[str], Callable[[Json], dict[str, Json]]] = lru_cache(maxsize=None)(compile_operation)
+
+
+class InProcessApi:
+    """The API of a server that is being put together: bound to its context when that exists."""
+
+    def __init__(self) -> None:
+        self._context: ApiContext | None = None
+
+    def bind(self, context: ApiContext) -> None:
+        self._context = context
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """AWS's service model of Step Functions."""
+        return MODEL
+
+    async def call(self, operation: str, region: str, members: Mapping[str, object]) -> Mapping[str, Json]:
+        """The answer of an operation to JSON values; times are seconds since 1970. Raises ServiceFault."""
+        request_id = str(uuid.uuid4())
+        handle = HANDLERS.get(operation)
+        if self._context is None or handle is None:
+            raise ServiceFault("ServiceUnavailable", f"The operation {operation} is not served", 503, request_id)
+        try:
+            return await handle(Request(self._context, region, _compiled(operation)(cast("Json", dict(members)))))
+        except ApiFault as fault:
+            raise ServiceFault(fault.shape, fault.message, fault.status, request_id) from fault
+        except Stopping:
+            raise ServiceFault("ServiceUnavailable", "The server is shutting down", 503, request_id) from None
+        except Exception:
+            _log.exception("request %s: %s failed", request_id, operation)
+            message = f"The request failed inside the server; its log tells more under the request id {request_id}"
+            raise ServiceFault("InternalFailure", message, 500, request_id) from None

@@ -1,0 +1,184 @@
+"""Calls of AWS services through boto3, which is imported when the first is made.
+
+Rules that must stay true here:
+- Nothing is called unless the user has said so: by naming the service, or by an endpoint of their own for it.
+- botocore neither checks nor repeats: the service judges the parameters, the state machine's Retry repeats.
+- Everything here blocks and may be called from many threads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+from stepwell.tasks.aws.dialect import Wire
+from stepwell.tasks.aws.faults import ServiceFault, Unavailable, Unreachable
+from stepwell.tasks.aws.model import Operation, ServiceModel
+from stepwell.tasks.aws.names import botocore_name
+
+MAX_CALLS: Final = 64
+"""Calls at once."""
+
+_CONNECT_SECONDS: Final = 10
+_READ_SECONDS: Final = 900  # the longest that a service takes is a function's 15 minutes
+_MAX_STREAM: Final = 262_145  # bytes; one more than the result of a task may have, which the execution is told
+
+_HEADERS: Final = "StepwellHeaders"
+_MADE_UP: Final = {"aws_access_key_id": "stepwell", "aws_secret_access_key": "stepwell"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    members: Mapping[str, object]
+    wire: Wire
+
+
+class AwsClients:
+    """Clients by service, region and endpoint.
+
+    `allowed` are the services, as ARNs name them, that may be called where AWS itself has them; "all" stands for every
+    one. `environ` is where endpoints are looked up (AWS_ENDPOINT_URL_S3, ..., AWS_ENDPOINT_URL). `made_up` says that
+    the credentials in the environment are not the user's: AWS itself is never called with them.
+    """
+
+    def __init__(self, allowed: Sequence[str], environ: Mapping[str, str], *, made_up: bool = False) -> None:
+        self._all = "all" in allowed
+        self._allowed = frozenset(_key(name) for name in allowed)
+        self._environ = environ
+        self._made_up = made_up
+        self._lock = Lock()
+        self._session: Any = None  # of botocore
+        self._names: Mapping[str, str] = {}  # botocore's, by key
+        self._models: dict[str, ServiceModel] = {}
+        self._clients: dict[tuple[str, str, str | None], Any] = {}
+
+    def operation(self, service: str, action: str) -> Operation:
+        """The operation of a service, both as an ARN names them. Raises Unavailable."""
+        model = self._model(_key(service))
+        if not (self._all or _key(service) in self._allowed or self._endpoint(model)):
+            raise Unavailable(
+                f"AWS services are called only where that is allowed, and {model.service_id} is not. Add {service} to "
+                f"aws_services in stepwell.toml (STEPWELL_AWS_SERVICES), or name an endpoint of your own for it in "
+                f"{_variable(model)}."
+            )
+        operation = model.operation(action)
+        if operation is None:
+            raise Unavailable(f"The model of {model.service_id} in this version of botocore has no action {action}.")
+        return operation
+
+    def call(self, service: str, region: str, operation: Operation, arguments: Mapping[str, object]) -> Answer:
+        """Raises ServiceFault, Unreachable."""
+        from botocore import xform_name
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            client = self._client(_key(service), region, self._endpoint(operation.model))
+            answer = getattr(client, xform_name(operation.name))(**arguments)
+            about = answer.pop("ResponseMetadata")
+            members = {name: _read(value) for name, value in answer.items()}
+        except ClientError as refused:
+            raise _fault(refused.response) from refused
+        except BotoCoreError as error:
+            raise Unreachable(str(error)) from error
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            raise Unreachable(f"No request can be made of these parameters: {error!r}") from error
+        return Answer(members, Wire(about["HTTPStatusCode"], about.get(_HEADERS, {}), about.get("RequestId", "")))
+
+    def _endpoint(self, model: ServiceModel) -> str | None:
+        """The endpoint that the environment names, by the rules of AWS's SDKs."""
+        if self._environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+            return None
+        return self._environ.get(_variable(model)) or self._environ.get("AWS_ENDPOINT_URL") or None
+
+    def _model(self, key: str) -> ServiceModel:
+        with self._lock:
+            found = self._models.get(key)
+            if found is None:
+                session = self._opened()
+                if key not in self._names:
+                    raise Unavailable(f"This version of botocore knows no service {key}.")
+                found = self._models[key] = ServiceModel(session.get_service_data(self._names[key]))
+        return found
+
+    def _client(self, key: str, region: str, endpoint: str | None) -> Any:
+        """To make a client is not safe on two threads at once; to use it is."""
+        from botocore.config import Config
+
+        with self._lock:
+            client = self._clients.get((key, region, endpoint))
+            if client is None:
+                session = self._opened()
+                client = session.create_client(
+                    self._names[key],
+                    region_name=region,
+                    endpoint_url=endpoint,
+                    # An endpoint of the user's own takes any credentials, AWS itself none that were made up.
+                    **({} if endpoint is None or not self._made_up else _MADE_UP),
+                    config=Config(
+                        retries={"total_max_attempts": 1},
+                        parameter_validation=False,
+                        response_checksum_validation="when_required",  # recorded: GetObject asks for no checksum
+                        connect_timeout=_CONNECT_SECONDS,
+                        read_timeout=_READ_SECONDS,
+                        max_pool_connections=MAX_CALLS,
+                        inject_host_prefix=endpoint is None,
+                        s3={"addressing_style": "auto" if endpoint is None else "path"},
+                    ),
+                )
+                client.meta.events.register("response-received", _keep_headers)
+                self._clients[key, region, endpoint] = client
+        return client
+
+    def _opened(self) -> Any:
+        """botocore's session. Raises Unavailable."""
+        if self._session is None:
+            try:
+                from botocore.session import Session
+            except ImportError:
+                raise Unavailable(
+                    "AWS services are called through boto3, which is not installed: install stepwell[aws]."
+                ) from None
+            session = Session()
+            if self._made_up:
+                session.get_component("credential_provider").remove("env")
+            self._names = {_key(name): name for name in session.get_available_services()}
+            self._session = session
+        return self._session
+
+
+def _key(service: str) -> str:
+    """The same for a service, however an ARN or botocore writes it."""
+    return botocore_name(service).replace("-", "").removesuffix("service")
+
+
+def _variable(model: ServiceModel) -> str:
+    return f"AWS_ENDPOINT_URL_{model.service_id.replace(' ', '_').replace('-', '_').upper()}"
+
+
+def _keep_headers(response_dict: Any, parsed_response: Any, **_: object) -> None:
+    """botocore writes the names of headers in small letters; the answer of an optimised integration does not."""
+    if response_dict is not None and parsed_response is not None:
+        parsed_response.setdefault("ResponseMetadata", {})[_HEADERS] = dict(response_dict["headers"])
+
+
+def _read(value: object) -> object:
+    """What is streamed is read here, where it may block."""
+    if not hasattr(value, "read"):
+        return value
+    try:
+        return value.read(_MAX_STREAM)
+    finally:
+        value.close()  # type: ignore[attr-defined]  # botocore's stream
+
+
+def _fault(response: Any) -> ServiceFault:
+    error, about = response.get("Error", {}), response.get("ResponseMetadata", {})
+    return ServiceFault(
+        str(error.get("Code", "Unknown")),
+        error.get("Message"),
+        about.get("HTTPStatusCode", 0),
+        about.get("RequestId", ""),
+        about.get("HostId") or None,
+    )
