@@ -114,7 +114,8 @@ class Driver:
         One whose first turn takes long is born without it, and goes on as what a spent budget has left.
         """
         if lives and (compiled := lives[0].compiled) is not None and compiled.activities:
-            absent = await self._absent(compiled)
+            assert lives[0].execution is not None
+            absent = await self._absent(lives[0].execution, compiled)
             for live in lives:
                 assert live.execution is not None
                 live.execution.absent = absent
@@ -178,11 +179,12 @@ class Driver:
     async def _look_for_activities(self, live: Live) -> None:
         assert live.compiled is not None
         assert live.execution is not None
-        live.execution.absent = await self._absent(live.compiled)
+        live.execution.absent = await self._absent(live.execution, live.compiled)
 
-    async def _absent(self, compiled: Compiled) -> frozenset[str]:
-        """The program's activities that do not exist."""
-        return frozenset([arn for arn in compiled.activities if await self._store.find_activity(arn) is None])
+    async def _absent(self, execution: Execution, compiled: Compiled) -> frozenset[str]:
+        """The states whose activity does not exist, and is not mocked either."""
+        real = [(name, arn) for name, arn in compiled.activities if not self._outside.answers_activity(execution, name)]
+        return frozenset([name for name, arn in real if await self._store.find_activity(arn) is None])
 
     def _drain(self, live: Live) -> None:
         while live.inbox and not live.discarded:

@@ -29,10 +29,10 @@ def definition_hash(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`activities` holds the ARNs of the activities that the program refers to."""
+    """`activities` holds the names of the states that are done by activities, each with the activity's ARN."""
 
     program: Program
-    activities: frozenset[str]
+    activities: frozenset[tuple[str, str]]
 
 
 class Programs:
@@ -62,11 +62,11 @@ class Programs:
         return found
 
 
-def _activities(program: Program) -> Iterator[str]:
+def _activities(program: Program) -> Iterator[tuple[str, str]]:
     for state in program.states.values():
         match state:
             case Task() if state.resource.kind == "activity":
-                yield state.resource.arn
+                yield state.name, state.resource.arn
             case Parallel():
                 for branch in state.branches:
                     yield from _activities(branch)

@@ -97,7 +97,7 @@ class Execution:
     """One execution as a turn sees it. Times are milliseconds since 1970.
 
     `calls` counts the calls of each Task state; it is kept only where a test case of the mocks was named. `absent`
-    holds the ARNs of the activities in the program that do not exist. A `doomed` one, whose machine is being deleted,
+    holds the names of the states whose activity does not exist. A `doomed` one, whose machine is being deleted,
     enters no further state.
     """
 

@@ -197,6 +197,24 @@ async def test_an_execution_whose_activity_does_not_exist_fails_as_aws_says(hous
     )
 
 
+async def test_a_mocked_activity_need_not_exist(house: House) -> None:
+    house.dispatcher.mocked.add("Mocked")
+    row = await house.run(
+        machine(
+            {
+                "Mocked": {"Type": "Task", "Resource": ACTIVITY},
+                "Dig": {"Type": "Task", "Resource": ACTIVITY},
+            }
+        )
+    )
+    assert [task.state_name for task in house.dispatcher.tasks] == ["Mocked"]
+    assert (row.change.error, row.change.cause) == (
+        "States.Runtime",
+        "An error occurred while executing the state 'Dig' (entered at the event id #7). "
+        f"The activity {ACTIVITY} does not exist.",
+    )
+
+
 async def test_a_machine_whose_definition_is_missing_cannot_be_started(house: House) -> None:
     machine_row = replace(await house.machine(PASS), definition_hash="0" * 64)
     with pytest.raises(Exception, match="not in the store"):

@@ -127,7 +127,7 @@ def test_a_mocked_activity_that_nobody_claimed_starts_when_it_is_answered() -> N
 
 
 def test_an_activity_that_does_not_exist_ends_the_execution() -> None:
-    journey = Journey(machine({"Dig": {"Type": "Task", "Resource": ACTIVITY}}), absent=[ACTIVITY])
+    journey = Journey(machine({"Dig": {"Type": "Task", "Resource": ACTIVITY}}), absent=["Dig"])
     assert (journey.error, journey.cause) == (
         "States.Runtime",
         "An error occurred while executing the state 'Dig' (entered at the event id #2). "

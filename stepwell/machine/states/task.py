@@ -35,7 +35,7 @@ def token_of(key: int, path: str, secret: bytes) -> str:
 def perform(run: Run, frame: Frame, state: Task) -> None:
     """Schedule an attempt: the first, or a retry."""
     resource = state.resource
-    if resource.arn in run.execution.absent:
+    if state.name in run.execution.absent:
         raise QueryError(f"The activity {resource.arn} does not exist.", RUNTIME)
     frame.token = token_of(run.execution.key, frame.path, run.entropy.bytes(18))
     scope = run.scope(frame, state)
