@@ -31,7 +31,7 @@ from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
 from stepwell.settings import Settings
 from stepwell.tasks.aws.client import AwsClients
-from stepwell.tasks.aws_service import optimised_integrations, sdk_integration
+from stepwell.tasks.aws_service import aws_integrations
 from stepwell.tasks.data_sets import ObjectDataSets
 from stepwell.tasks.dispatcher import Integration, TaskDispatcher
 from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionRegistry
@@ -132,8 +132,8 @@ def make_dispatcher(app: Stepwell, settings: Settings, api: StepFunctionsApi) ->
     """
     functions = LambdaService(FunctionRegistry(functions_of(app)), region=settings.region, account=settings.account)
     clients = AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
-    services: dict[str, Integration] = {**optimised_integrations(clients), "aws-sdk:sfn": StepFunctions(api)}
-    dispatcher = TaskDispatcher(functions, services, sdk_integration(clients))
+    services: dict[str, Integration] = {**aws_integrations(clients), "aws-sdk:sfn": StepFunctions(api)}
+    dispatcher = TaskDispatcher(functions, services)
     if settings.mock_config is None:
         return dispatcher
     return MockDispatcher(MockConfig.load(settings.mock_config), dispatcher)

@@ -60,15 +60,10 @@ class AwsService:
         return dumps(dialect.answered(to_result(operation, answer.members, dialect.spelling), answer.wire))
 
 
-def sdk_integration(clients: AwsClients) -> AwsService:
-    """What carries out `aws-sdk:...`."""
-    return AwsService(clients, Threads(MAX_CALLS), Sdk())
-
-
-def optimised_integrations(clients: AwsClients) -> Mapping[str, AwsService]:
-    """The optimised integrations by `service:action`, with the pattern after a dot where there is one."""
+def aws_integrations(clients: AwsClients) -> Mapping[str, AwsService]:
+    """What carries out `aws-sdk` resources and the optimised integrations, by the keys of a `TaskDispatcher`."""
     threads = Threads(MAX_CALLS)
-    found: dict[str, AwsService] = {}
+    found = {"aws-sdk": AwsService(clients, threads, Sdk())}
     for service, dialect in OPTIMISED.items():
         integration = AwsService(clients, threads, dialect)
         for action, patterns in INTEGRATIONS[service].items():

@@ -29,16 +29,11 @@ class TaskDispatcher:
     """The dispatcher of a server.
 
     `services` adds integrations, or puts others in place of those that are here; a key is `service:action`, with the
-    pattern after a dot where there is one (`states:startExecution.sync`), or `aws-sdk:service` for all actions of a
-    service. `sdk` carries out the other `aws-sdk` resources.
+    pattern after a dot where there is one (`states:startExecution.sync`). `aws-sdk:service` stands for all actions of a
+    service, and `aws-sdk` for all services that have no integration of their own.
     """
 
-    def __init__(
-        self,
-        functions: LambdaService,
-        services: Mapping[str, Integration] | None = None,
-        sdk: Integration | None = None,
-    ) -> None:
+    def __init__(self, functions: LambdaService, services: Mapping[str, Integration] | None = None) -> None:
         self._functions = functions
         self._function = LambdaFunction(functions)
         invoke = LambdaInvoke(functions)
@@ -52,7 +47,6 @@ class TaskDispatcher:
             "lambda:invoke.waitForTaskToken": invoke,
             **(services or {}),
         }
-        self._sdk = sdk
 
     async def start(self) -> None:
         """Nothing to make ready: a function's processes are started by its first call."""
@@ -62,7 +56,7 @@ class TaskDispatcher:
         if resource.kind == "function":
             return self._function.run(task)
         if resource.service.startswith("aws-sdk:"):
-            integration = self._services.get(resource.service, self._sdk)
+            integration = self._services.get(resource.service) or self._services.get("aws-sdk")
         else:
             integration = self._services.get(f"{resource.service}:{resource.event_resource}")
         return _unsupported(task) if integration is None else integration.run(task)

@@ -12,7 +12,7 @@ import pytest
 from stepwell.engine.dispatch import Outcome, Task
 from stepwell.language.resource import parse_resource
 from stepwell.tasks.aws.client import AwsClients
-from stepwell.tasks.aws_service import optimised_integrations, sdk_integration
+from stepwell.tasks.aws_service import aws_integrations
 from stepwell.tasks.dispatcher import TaskDispatcher
 from stepwell.tasks.function import FunctionRegistry
 from stepwell.tasks.lambda_service import LambdaService
@@ -89,8 +89,7 @@ def call(task: Callable[..., Task], endpoint: Endpoint) -> Callable[..., object]
 
     async def outcome(resource: str, input: str = "{}", clients: AwsClients | None = None) -> Outcome:
         clients = clients or AwsClients([], endpoint.environ)
-        functions = LambdaService(FunctionRegistry())
-        dispatcher = TaskDispatcher(functions, optimised_integrations(clients), sdk_integration(clients))
+        dispatcher = TaskDispatcher(LambdaService(FunctionRegistry()), aws_integrations(clients))
         asked = task(parse_resource(f"arn:aws:states:::{resource}"), input)
         (found,) = [outcome async for outcome in dispatcher.run(asked)]
         return found
