@@ -25,6 +25,34 @@ def poll(check: dict[str, Any], checks: int) -> dict[str, Any]:
     }
 
 
+def rows(bucket: str) -> dict[str, Any]:
+    """A distributed Map over the rows of the CSV file that the input names by `key`; each child is one Pass state."""
+    return {
+        "StartAt": "Rows",
+        "States": {
+            "Rows": {
+                "Type": "Map",
+                "MaxConcurrency": 1000,
+                "ItemReader": {
+                    "Resource": "arn:aws:states:::s3:getObject",
+                    "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+                    "Parameters": {"Bucket": bucket, "Key.$": "$.key"},
+                },
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+                    "StartAt": "Row",
+                    "States": {"Row": {"Type": "Pass", "End": True}},
+                },
+                "ResultWriter": {
+                    "Resource": "arn:aws:states:::s3:putObject",
+                    "Parameters": {"Bucket": bucket, "Prefix": "results"},
+                },
+                "End": True,
+            }
+        },
+    }
+
+
 COUNT = {"Type": "Pass", "Parameters": {"checks.$": "States.MathAdd($.checks, 1)"}}
 CALL = {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:check"}
 SLEEP = {"StartAt": "Sleep", "States": {"Sleep": {"Type": "Wait", "Seconds": 3600, "End": True}}}

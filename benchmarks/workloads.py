@@ -7,13 +7,15 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from benchmarks import machines
-from benchmarks.client import MACHINE_ARN, Connection, all_ended, create, flood, starts
+from benchmarks.client import MACHINE_ARN, Connection, Failed, all_ended, create, flood, starts
 from benchmarks.figure import Figure, percentile
+from benchmarks.footprint import resident, stored
 from tests.server import Server, serving, start
 
 CONNECTIONS = 50
@@ -29,11 +31,7 @@ async def chain(folder: Path) -> Sequence[Figure]:
         took = []
         for _ in range(runs):
             began = time.perf_counter()
-            arn = (await connection.ask("StartExecution", stateMachineArn=MACHINE_ARN + "Chain", input="{}"))[
-                "executionArn"
-            ]
-            while (await connection.ask("DescribeExecution", executionArn=arn))["status"] == "RUNNING":
-                pass
+            await _one(connection, "Chain", "{}")
             took.append(time.perf_counter() - began)
         connection.close()
     middle = percentile(took, 50)
@@ -92,11 +90,11 @@ async def sleepers(folder: Path) -> Sequence[Figure]:
     try:
         await create(server.url, "Sleep", machines.SLEEP)
         await flood(server.url, "StartExecution", starts("Sleep", 500), CONNECTIONS)
-        before, size_before = _resident(server.process.pid), _size(folder)
+        before, size_before = resident(server.process.pid), stored(folder)
         began = time.perf_counter()
         took = await flood(server.url, "StartExecution", starts("Sleep", count), CONNECTIONS)
         seconds = time.perf_counter() - began
-        after, size_after = _resident(server.process.pid), _size(folder)
+        after, size_after = resident(server.process.pid), stored(folder)
         server.kill()
         killed = time.perf_counter()
         server = start(folder, port=server.port)
@@ -109,24 +107,62 @@ async def sleepers(folder: Path) -> Sequence[Figure]:
             Figure(name, "StartExecution, median", percentile(took, 50) * 1000, "ms", floor="50 connections at once"),
             Figure(name, "StartExecution, 99th percentile", percentile(took, 99) * 1000, "ms"),
             Figure(name, "from kill -9 to the next start's answer", again, "s", "2 s"),
-            Figure(name, "memory of the server started again", _resident(server.process.pid) / 1e6, "MB"),
+            Figure(name, "memory of the server started again", resident(server.process.pid) / 1e6, "MB"),
         ]
     finally:
         server.kill()
     return figures
 
 
-def _resident(pid: int) -> int:
-    """Bytes of memory that a process holds."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise ProcessLookupError(pid)
+async def map_run(folder: Path) -> Sequence[Figure]:
+    """A distributed Map with a child for each row of a file, 1,000 at a time; its results go to files again."""
+    name, count = "map: 100,000 rows of a CSV, an Express child each", 100_000
+    bucket = folder / "objects" / "bucket"
+    bucket.mkdir(parents=True)
+    for key, rows in (("few.csv", 1_000), ("many.csv", count)):
+        lines = (f"{row},order-{row},{row % 97}.50,EUR\n" for row in range(rows))
+        (bucket / key).write_text("id,order,amount,currency\n" + "".join(lines), encoding="utf-8")
+    with serving(folder, environment={"STEPWELL_OBJECTS_FOLDER": str(folder / "objects")}) as server:
+        await create(server.url, "Rows", machines.rows("bucket"))
+        connection = await Connection.open(server.url)
+        await _one(connection, "Rows", '{"key": "few.csv"}', pause=0.05)
+        size_before, held = stored(folder), []
+        began = time.perf_counter()
+        run = asyncio.create_task(_one(connection, "Rows", '{"key": "many.csv"}', pause=0.05))
+        while not run.done():
+            held.append(resident(server.process.pid))
+            await asyncio.wait([run], timeout=0.5)
+        await run
+        connection.close()
+        seconds = time.perf_counter() - began
+        size = stored(folder) - size_before
+    middle = len(held) // 2
+    return (
+        Figure(name, "items", count / seconds, "/s", "1,000 /s"),
+        Figure(name, "memory of the server at its peak", max(held) / 1e6, "MB", floor=f"{held[0] / 1e6:.0f} MB before"),
+        Figure(name, "growth of the peak in the second half", (max(held) - max(held[:middle])) / 1e6, "MB", "none"),
+        Figure(name, "disk a child", size / count, "bytes"),
+    )
 
 
-def _size(folder: Path) -> int:
-    """Bytes of the store's files."""
-    return sum(file.stat().st_size for file in folder.glob("stepwell.db*"))
+async def _one(connection: Connection, machine: str, input_text: str, pause: float = 0) -> None:
+    """Run one execution to its end. Raises Failed where it does not succeed, or takes more than 10 minutes."""
+    arn = (await connection.ask("StartExecution", stateMachineArn=MACHINE_ARN + machine, input=input_text))[
+        "executionArn"
+    ]
+    deadline = time.perf_counter() + 600
+    while (found := await connection.ask("DescribeExecution", executionArn=arn))["status"] == "RUNNING":
+        if time.perf_counter() > deadline:
+            break
+        await asyncio.sleep(pause)
+    if found["status"] != "SUCCEEDED":
+        raise Failed(f"{arn} is {found['status']}: {found.get('error')} {found.get('cause')}")
 
 
-WORKLOADS: dict[str, Workload] = {"chain": chain, "short": short, "polls": polls, "sleepers": sleepers}
+WORKLOADS: dict[str, Workload] = {
+    "chain": chain,
+    "short": short,
+    "polls": polls,
+    "sleepers": sleepers,
+    "map": map_run,
+}
