@@ -19,7 +19,7 @@ from stepwell.testing.mocks import Call, Mock, Never, Return, TestFault, Throw
 from stepwell.testing.replay import Replay, replay
 from stepwell.testing.result import Result
 
-__all__ = ["Call", "Coverage", "Never", "Replay", "Result", "Return", "TestFault", "Throw", "replay", "run"]
+__all__ = ["Call", "Coverage", "Mock", "Never", "Replay", "Result", "Return", "TestFault", "Throw", "replay", "run"]
 
 
 def run(

@@ -19,6 +19,8 @@ class Harness:
     def __init__(self, folder: Path, coverage: Coverage | None) -> None:
         self._folder = folder
         self._coverage = coverage
+        self.results: list[tuple[str, Result]] = []
+        """What was run, by what was named as the definition."""
 
     def run(
         self,
@@ -30,7 +32,7 @@ class Harness:
         **options: Any,
     ) -> Result:
         """See `stepwell.testing.run`, which names all options."""
-        return testing.run(
+        result = testing.run(
             definition,
             input,
             mocks=mocks,
@@ -39,6 +41,8 @@ class Harness:
             coverage=self._coverage,
             **options,
         )
+        self.results.append((str(definition)[:60], result))
+        return result
 
     def replay(self, history: History, definition: Definition, **options: Any) -> Replay:
         """See `stepwell.testing.replay`."""

@@ -7,6 +7,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from stepwell.testing.harness import Harness
 
 _COVERAGE: pytest.StashKey[Coverage] = pytest.StashKey()
+_HARNESS: pytest.StashKey[Harness] = pytest.StashKey()
 _DUMPED = "stepwell_coverage"  # what a worker of pytest-xdist hands to the controller
 
 
@@ -60,7 +62,21 @@ def stepwell(request: pytest.FixtureRequest) -> Harness:
     """
     from stepwell.testing.harness import Harness
 
-    return Harness(request.path.parent, request.config.stash.get(_COVERAGE, None))
+    harness = Harness(request.path.parent, request.config.stash.get(_COVERAGE, None))
+    request.node.stash[_HARNESS] = harness
+    return harness
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say of a test that failed what its executions did."""
+    report = yield
+    harness = item.stash.get(_HARNESS, None)
+    if harness is not None and call.when == "call" and report.failed:
+        report.sections.extend((f"execution of {name}", str(result)) for name, result in harness.results)
+    return report
 
 
 @pytest.hookimpl(trylast=True)

@@ -108,7 +108,7 @@ def _events(history: History, folder: Path) -> list[Event]:
     if isinstance(history, Mapping) and history.get("nextToken"):
         raise TestFault("The history goes on behind a nextToken: get all of its pages.")
     found = history.get("events") if isinstance(history, Mapping) else history
-    if not isinstance(found, Sequence) or not found or not all(isinstance(event, Mapping) for event in found):
+    if not isinstance(found, Sequence) or not found or not all(map(_is_event, found)):
         raise TestFault(
             "There are no events in the history: it is what `aws stepfunctions get-execution-history` says."
         )
@@ -123,6 +123,10 @@ def _events(history: History, folder: Path) -> list[Event]:
             " does not tell what they did, and cannot be replayed."
         )
     return events
+
+
+def _is_event(value: object) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("id"), int) and isinstance(value.get("type"), str)
 
 
 def _differences(recorded: Trail, result: Result, unrecorded: Unrecorded | None) -> Iterator[str]:
