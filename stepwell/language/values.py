@@ -13,12 +13,18 @@ import re
 from typing import TypeAlias
 
 import orjson
+import re2
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-# Only a run of 19 or more digits can be a whole number that leaves 64 bits, which orjson would turn into a float.
-_LONG_NUMBER = re.compile(r"\d{19}")
-_LONG_NUMBER_BYTES = re.compile(rb"\d{19}")
+# Only a run of 19 or more digits can be a whole number that leaves 64 bits, which orjson would turn into a float. `re`
+# is quicker with a short text, re2 ten times as quick with a long one: 256 KiB would hold the event loop for 10 ms.
+_LONG_NUMBER = "[0-9]{19}"
+_IN_SHORT = re.compile(_LONG_NUMBER)
+_IN_SHORT_BYTES = re.compile(_LONG_NUMBER.encode())
+_IN_LONG = re2.compile(_LONG_NUMBER)
+_IN_LONG_BYTES = re2.compile(_LONG_NUMBER.encode())
+_SHORT = 200  # characters
 
 
 def _refuse_constant(name: str) -> Json:
@@ -30,8 +36,7 @@ def loads(text: str | bytes) -> Json:
 
     Raises ValueError where the text is not JSON, is nested too deeply, or holds a lone surrogate.
     """
-    long_number = _LONG_NUMBER.search(text) if isinstance(text, str) else _LONG_NUMBER_BYTES.search(text)
-    if long_number is None:
+    if not _has_long_number(text):
         value: Json = orjson.loads(text)
         return value
     orjson.loads(text)  # the same strictness for every text
@@ -40,6 +45,12 @@ def loads(text: str | bytes) -> Json:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return value
+
+
+def _has_long_number(text: str | bytes) -> bool:
+    if isinstance(text, str):
+        return (_IN_SHORT if len(text) < _SHORT else _IN_LONG).search(text) is not None
+    return (_IN_SHORT_BYTES if len(text) < _SHORT else _IN_LONG_BYTES).search(text) is not None
 
 
 def dumps(value: Json) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 
+import orjson
+
 from stepwell.language.equality import equal
 from stepwell.language.intrinsics import arguments as take
 from stepwell.language.intrinsics.call import Failure
@@ -63,11 +65,18 @@ def array_length(arguments: list[Json], randomness: Randomness) -> Json:  # noqa
 
 def array_unique(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
     """`States.ArrayUnique(array)`: the first of each, in order."""
-    unique: dict[str, Json] = {}
+    unique: dict[str | bytes, Json] = {}
     try:
         for item in take.array(arguments, 1):
-            # Texts with sorted names are equal just where `equal` says so, without comparing each item with each.
-            unique.setdefault(json.dumps(item, sort_keys=True), item)
+            unique.setdefault(_sorted_text(item), item)
     except RecursionError:
         raise Failure("The array is nested too deeply") from None
     return list(unique.values())
+
+
+def _sorted_text(item: Json) -> str | bytes:
+    """Two are equal just where `equal` says so of the items: none has to be compared with each other one."""
+    try:
+        return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # deep nesting, or what orjson cannot write: never equal to what it can
+        return json.dumps(item, sort_keys=True)
