@@ -135,3 +135,11 @@ def test_boto3_asks_for_a_virtual_clock_by_an_event_hook(server: str) -> None:
 
     client.meta.events.register("before-call.sfn.DescribeExecution", preferred)
     assert client.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
+
+
+async def test_a_synchronous_express_execution_takes_the_clock_too(aws: Aws) -> None:
+    machine = await aws.create(definition=one_state(Type="Wait", Seconds=120), type="EXPRESS")
+    headers = {"X-Stepwell-Clock": "virtual"}
+    answer = (await aws.post("StartSyncExecution", {"stateMachineArn": machine}, **headers)).json()
+    assert answer["status"] == "SUCCEEDED"
+    assert answer["stopDate"] - answer["startDate"] == pytest.approx(120, abs=0.01)
