@@ -259,6 +259,7 @@ class Driver:
             clock=live.clock,
             now=now,
             continued=isinstance(stimulus, Continue),
+            logged=not live.identity.unlogged,
             mocked=self._mocked(execution, turn),
             messages=messages_of(live.identity, turn, live.clock, first=live.new is not None),
             settled=() if post.settles is None else (post.settles,),

@@ -108,6 +108,7 @@ def new_execution(new: NewExecution) -> Execution:
         version_arn=new.version_arn,
         alias_arn=new.alias_arn,
         test_case=new.test_case,
+        workflow="EXPRESS" if new.unlogged else "STANDARD",
     )
 
 

@@ -35,17 +35,18 @@ def turn_record(
     clock: int | None,
     now: int,
     continued: bool,
+    logged: bool = True,
     mocked: frozenset[int] = frozenset(),
     messages: Sequence[EffectRow] = (),
     settled: Sequence[tuple[int, int]] = (),
     requires: tuple[int, int] | None = None,
 ) -> TurnRecord:
-    """The record that commits a turn. `continued` says that the turn was the Continue of an earlier one; `mocked` holds
-    the ids of effects that need no worker though they are an activity's. `messages` are rows for the outbox; for
-    `settled` and `requires` see `TurnRecord`."""
+    """The record that commits a turn. `continued` says that the turn was the Continue of an earlier one, `logged` that
+    its events are kept; `mocked` holds the ids of effects that need no worker though they are an activity's. `messages`
+    are rows for the outbox; for `settled` and `requires` see `TurnRecord`."""
     sink = PayloadSink()
     events = None
-    if turn.events:
+    if turn.events and logged:
         events = EventRecord(turn.events[0].id, turn.events[-1].id, encode_events(turn.events, sink))
     timers = dict(turn.timers)
     timers_removed = list(turn.timers_removed)

@@ -110,6 +110,7 @@ class NewExecution:
     map_run_arn: str | None = None  # where it is a child of a map run; `machine_id` is then the map run's key
     item_count: int = 0  # how many items of the map run it works on
     tokens_hold_clock: bool = False  # whether tasks that only a token or a worker can end hold its virtual clock
+    unlogged: bool = False  # whether no events are kept: an Express child of a map run, where nobody asks for its log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

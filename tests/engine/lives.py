@@ -80,7 +80,7 @@ class Life:
 
     engine: Engine
 
-    async def create(self, name: str, definition: Mapping[str, Any]) -> None:
+    async def create(self, name: str, definition: Mapping[str, Any], configuration: str = "{}") -> None:
         text = json.dumps(definition)
         row = MachineRow(
             arn=machine_arn(name),
@@ -92,7 +92,7 @@ class Life:
             creation_date=1,
             update_date=1,
             revision_id="INITIAL",
-            configuration="{}",
+            configuration=configuration,
         )
         await self.engine.store.create_machine(row, text, {})
 

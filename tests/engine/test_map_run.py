@@ -83,6 +83,38 @@ def test_children_are_executions_of_their_own_and_the_machine_does_not_list_them
     assert live(path, life)
 
 
+def test_express_children_keep_no_history_but_all_else(path: Path) -> None:
+    definition = distributed(PASS)
+    definition["States"]["M"]["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "EXPRESS"
+
+    async def life(here: Life) -> None:
+        await here.create("Parent", definition)
+        arn = await here.start("Parent", "p", ["a", "b" * 1000])
+        assert (await here.ended(arn)).change.output == f'["a","{"b" * 1000}"]'
+        (run,) = await here.map_runs(arn)
+        for child in await here.children(run):
+            assert child.change.status == "SUCCEEDED"
+            assert await here.events(child.new.arn) == []
+            assert not await here.engine.store.history(child.new.key, 1, 10, False)
+
+    assert live(path, life)
+
+
+def test_express_children_keep_their_history_where_their_machine_asks_for_a_log(path: Path) -> None:
+    definition = distributed(PASS)
+    definition["States"]["M"]["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "EXPRESS"
+
+    async def life(here: Life) -> None:
+        await here.create("Parent", definition, configuration='{"loggingConfiguration": {"level": "ALL"}}')
+        arn = await here.start("Parent", "p", ["a"])
+        await here.ended(arn)
+        (run,) = await here.map_runs(arn)
+        (child,) = await here.children(run)
+        assert [event.id for event in await here.events(child.new.arn)] == [1, 2, 3, 4]
+
+    assert live(path, life)
+
+
 def test_results_come_in_the_order_of_the_items_however_the_children_end(path: Path) -> None:
     """The children end in the opposite order: each waits so many seconds as its item says."""
     processor = {"StartAt": "W", "States": {"W": {"Type": "Wait", "SecondsPath": "$", "End": True}}}

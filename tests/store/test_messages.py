@@ -59,6 +59,7 @@ async def test_children_come_back_as_they_were_in_the_order_of_their_keys(store:
             awaited_by="resource",
             map_run_arn="run",
             item_count=3,
+            unlogged=True,
         )
         turns.append(replace(first_turn(key), new=new))
     await store.commit([*turns, first_turn(40, machine_id=RUN + 1), first_turn(50)])

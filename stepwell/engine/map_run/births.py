@@ -1,6 +1,7 @@
 """The children of a map run, about to start.
 
 Rules that must stay true here:
+- Express children keep no events, unless their machine asks for a log. All else is durable as it is with Standard ones.
 - A child's name follows from its run and its position, and keys rise with positions: children are read back in the
   order of their items.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID, uuid5
 
+from stepwell.engine.express_log import Logging
 from stepwell.engine.live import Live, new_execution
 from stepwell.engine.map_run.order import Batch, Order
 from stepwell.engine.map_run.progress import Progress
@@ -26,7 +28,9 @@ class Births:
         self._run = run
         self._definition = order.distribution.definition
         self._hash = definition_hash(self._definition)
+        self._express = order.distribution.express
         self._compiled: Compiled | None = None
+        self._unlogged = False
         self._store = store
         self._programs = programs
         self._draw_key = draw_key
@@ -60,6 +64,7 @@ class Births:
                 map_run_arn=run.arn,
                 item_count=batch.items,
                 tokens_hold_clock=run.tokens_hold_clock,
+                unlogged=self._unlogged,
             )
             lives.append(
                 Live(key, new_execution(new), compiled, new=new, clock=progress.clock, requires=(run.key, version))
@@ -70,5 +75,15 @@ class Births:
         """The program of the children; its definition is stored before the first of them begins."""
         if self._compiled is None:
             await self._store.put_definition(self._hash, self._definition)
+            self._unlogged = self._express and not await self._is_log_asked_for()
             self._compiled = await self._programs.get(self._hash)
         return self._compiled
+
+    async def _is_log_asked_for(self) -> bool:
+        """Whether the machine's loggingConfiguration wants events."""
+        assert self._run.parent_key is not None
+        parent = await self._store.load_execution(self._run.parent_key)
+        assert parent is not None
+        new = parent.row.new
+        revision = await self._store.find_revision(new.machine_id, new.revision_id)
+        return revision is not None and Logging.of(revision.configuration).level != "OFF"

@@ -27,7 +27,7 @@ _LAST = (1 << 63) - 1
 _COLUMNS = """
     e.key, e.arn, e.machine_arn, e.machine_id, e.name, e.definition_hash, e.revision_id, e.role_arn, e.start_date,
     e.trace_header, p.version_arn, p.alias_arn, e.test_case, e.parent_key, e.parent_token, e.awaited_by, e.map_run_arn,
-    e.item_count, e.tokens_hold_clock,
+    e.item_count, e.tokens_hold_clock, e.unlogged,
     p.version, p.status, p.last_event_id, p.clock, p.stop_date, p.error, p.cause, p.redrive_count, p.redrive_date,
     p.data
 """
@@ -179,6 +179,7 @@ def _row(columns: Sequence[Any]) -> ExecutionRow:
         map_run_arn,
         item_count,
         tokens_hold_clock,
+        unlogged,
         version,
         status,
         last_event_id,
@@ -213,6 +214,7 @@ def _row(columns: Sequence[Any]) -> ExecutionRow:
         map_run_arn=map_run_arn,
         item_count=item_count,
         tokens_hold_clock=bool(tokens_hold_clock),
+        unlogged=bool(unlogged),
     )
     change = ExecutionChange(
         status=status,

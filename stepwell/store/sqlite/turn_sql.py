@@ -18,11 +18,11 @@ SELECT (SELECT json_group_array(json_array(key, version, machine_id, start_date,
 """
 
 EXECUTIONS = Bulk(
-    18,
+    19,
     """
     INSERT INTO executions (key, arn, machine_arn, machine_id, name, definition_hash, revision_id, role_arn, start_date,
                             trace_header, test_case, parent_key, parent_token, awaited_by, map_run_arn,
-                            item_count, tokens_hold_clock, input)
+                            item_count, tokens_hold_clock, unlogged, input)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL
     """,
 )

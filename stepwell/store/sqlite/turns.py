@@ -213,6 +213,7 @@ def _execution(new: NewExecution, key: int) -> Row:
         new.map_run_arn,
         new.item_count,
         new.tokens_hold_clock,
+        new.unlogged,
         new.input,
     )
 

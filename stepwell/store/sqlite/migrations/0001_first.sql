@@ -24,6 +24,7 @@ CREATE TABLE executions (
     map_run_arn     TEXT,
     item_count      INTEGER NOT NULL,
     tokens_hold_clock INTEGER NOT NULL,
+    unlogged        INTEGER NOT NULL,
     input           TEXT NOT NULL
 ) STRICT;
 
