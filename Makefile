@@ -47,7 +47,11 @@ check: $(VENV)/.installed-all
 	$(RUN) -m mypy
 	$(RUN) -m pytest tests/test_architecture.py
 
-conformance: $(VENV)/.installed-all
+$(VENV)/.installed-conformance: $(VENV)/.installed-all
+	$(RUN) -m pip install --quiet --disable-pip-version-check --group conformance
+	@touch $@
+
+conformance: $(VENV)/.installed-conformance
 	$(RUN) -m tests.conformance --cases $(CONFORMANCE) $(if $(RATCHET),--ratchet $(RATCHET))
 
 kill: $(VENV)/.installed-all

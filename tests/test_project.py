@@ -36,6 +36,7 @@ def section(page: str, title: str) -> str:
         ("At run time", PROJECT["project"]["dependencies"]),
         ("For the apps", PROJECT["dependency-groups"]["apps"]),
         ("For tests", PROJECT["dependency-groups"]["test"]),
+        ("For conformance", PROJECT["dependency-groups"]["conformance"]),
         ("For checks", PROJECT["dependency-groups"]["check"]),
     ],
 )

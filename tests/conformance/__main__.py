@@ -16,11 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conformance import ratchet
+from tests.conformance.object_store import object_store
 from tests.conformance.report import shares, table, write_page
 from tests.conformance.scope import left_out
 from tests.server import serving
 
 JOBS = 6
+PATIENCE = 30  # seconds for one execution: one is recorded to be stopped while it waits for a minute
 
 
 def main() -> int:
@@ -34,13 +36,15 @@ def main() -> int:
         parser.error(f"{runner} is not there: name the folder of the cases with STEPWELL_CONFORMANCE")
 
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="stepwell-conformance-") as folder:
-        results = _replay(runner, Path(folder), options.k)
+    with tempfile.TemporaryDirectory(prefix="stepwell-conformance-") as folder, object_store() as s3:
+        if s3 is None:
+            print("the cases that need S3 are skipped: pip install --group conformance")
+        results = _replay(runner, Path(folder), s3, options.k)
         reached = ratchet.levels(results)
         asked = ratchet.read()
         fallen = ratchet.fallen(asked, reached)
         if fallen and options.ratchet == "check":
-            reached |= _replay_again(runner, Path(folder), sorted(fallen))
+            reached |= _replay_again(runner, Path(folder), s3, sorted(fallen))
             fallen = ratchet.fallen(asked, reached)
 
     cases = [json.loads(path.read_text("utf-8")) for path in (runner.parent / "cases").rglob("*.json")]
@@ -70,29 +74,37 @@ def main() -> int:
     return 1 if fallen else 0
 
 
-def _replay(runner: Path, folder: Path, part: str) -> list[dict[str, object]]:
+def _replay(runner: Path, folder: Path, s3: str | None, part: str) -> list[dict[str, object]]:
     """The runner's results, from a server of its own."""
     mocks = folder / "mocks.json"
     subprocess.run([sys.executable, str(runner), "--write-mock-config", str(mocks)], check=True)
-    with serving(folder, ["--mock-config", str(mocks), "--log-level", "error"]) as server:
-        return _run(runner, server.url, folder, ["-v", "-k", part] if part else [])
+    arguments = ["--mock-config", str(mocks), "--log-level", "error"]
+    with serving(folder, arguments, environment=_environment(s3)) as server:
+        return _run(runner, server.url, folder, s3, ["-v", "-k", part] if part else [])
 
 
-def _replay_again(runner: Path, folder: Path, cases: Sequence[str]) -> dict[str, str]:
+def _replay_again(runner: Path, folder: Path, s3: str | None, cases: Sequence[str]) -> dict[str, str]:
     """What single cases reach one by one on a fresh server: what a busy machine has delayed is no fall."""
     with (
         tempfile.TemporaryDirectory(dir=folder) as own,
-        serving(Path(own), ["--mock-config", str(folder / "mocks.json")]) as server,
+        serving(Path(own), ["--mock-config", str(folder / "mocks.json")], environment=_environment(s3)) as server,
     ):
         again: dict[str, str] = {}
         for case in cases:
-            again |= ratchet.levels(_run(runner, server.url, folder, ["-v", "-k", case]))
+            again |= ratchet.levels(_run(runner, server.url, folder, s3, ["-v", "-k", case]))
     return {case: again[case] for case in cases if case in again}
 
 
-def _run(runner: Path, url: str, folder: Path, options: Sequence[str]) -> list[dict[str, object]]:
+def _environment(s3: str | None) -> dict[str, str]:
+    return {} if s3 is None else {"AWS_ENDPOINT_URL_S3": s3}
+
+
+def _run(runner: Path, url: str, folder: Path, s3: str | None, options: Sequence[str]) -> list[dict[str, object]]:
     results = folder / "results.json"
-    command = [sys.executable, str(runner), "--endpoint-url", url, "--json", str(results), "--jobs", str(JOBS)]
+    command = [sys.executable, str(runner), "--endpoint-url", url, "--json", str(results)]
+    command += ["--jobs", str(JOBS), "--timeout", str(PATIENCE)]
+    if s3 is not None:
+        command += ["--aux-endpoint-url", s3]
     subprocess.run([*command, *options], check=True)
     found: list[dict[str, object]] = json.loads(results.read_text("utf-8"))["results"]
     return found
