@@ -1,8 +1,8 @@
 """What Step Functions itself checks about a task's arguments, before it calls the service.
 
 Rules that must stay true here:
-- Only what AWS refuses before the call is refused here; all else is for the service to judge (recorded: a missing
-  MessageBody goes to Amazon SQS and comes back as its own error).
+- Only what AWS refuses before the call is refused here; all else is for the service to judge (recorded: a MessageBody
+  that is null goes to Amazon SQS and comes back as its own error).
 """
 
 from __future__ import annotations
@@ -19,17 +19,27 @@ _LISTS_BY_NAME: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"apigateway:invoke": ("Headers", "QueryParameters")}
 )
 
+# Members that must be there, of the integrations that this program carries out by itself; where another service is
+# called, its model says what it requires.
+_REQUIRED: Final[Mapping[str, str]] = MappingProxyType(
+    {"lambda:invoke": "FunctionName", "states:startExecution": "StateMachineArn"}
+)
+
 
 def argument_faults(resource: Resource, arguments: Json) -> list[str]:
     """AWS's sentences on what is wrong with the arguments; empty where the service may be called."""
-    members = _LISTS_BY_NAME.get(f"{resource.service}:{resource.action}")
-    if members is None or not isinstance(arguments, dict):
-        return []
-    return [
-        f"The value of the field '{name}' has an invalid format"
-        for name in members
-        if arguments.get(name) is not None and not _is_lists_by_name(arguments[name])
+    name = f"{resource.service}:{resource.action}"
+    given = arguments if isinstance(arguments, dict) else {}
+    required = _REQUIRED.get(name)
+    missing = []
+    if required is not None and required not in given:
+        missing = [f"The field '{required}' is required but was missing"]
+    malformed = [
+        f"The value of the field '{member}' has an invalid format"
+        for member in _LISTS_BY_NAME.get(name, ())
+        if given.get(member) is not None and not _is_lists_by_name(given[member])
     ]
+    return missing + malformed
 
 
 def _is_lists_by_name(value: Json) -> bool:

@@ -64,7 +64,8 @@ async def test_a_task_that_a_restart_cut_is_dispatched_again_with_the_same_key_a
 )
 async def test_outcomes_are_told_as_events(house: House, outcome: Outcome, type: str) -> None:
     house.dispatcher.handlers["Work"] = script(outcome)  # type: ignore[assignment]
-    started = await house.start(await house.machine(machine({"Work": {"Type": "Task", "Resource": INVOKE}})))
+    call = {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "f"}}
+    started = await house.start(await house.machine(machine({"Work": call})))
     await house.end(started)
     assert (await house.types(started))[-2] == type
 

@@ -50,7 +50,9 @@ def test_a_fail_state_without_error_and_cause_tells_neither() -> None:
 
 def test_the_family_of_a_tasks_events_follows_its_resource() -> None:
     for resource, family in ((FUNCTION, "LambdaFunction"), (INVOKE, "Task")):
-        journey = Journey(machine({"Work": {"Type": "Task", "Resource": resource}})).run(Work=[Done(1)])
+        journey = Journey(machine({"Work": {"Type": "Task", "Resource": resource}}), {"FunctionName": "f"}).run(
+            Work=[Done(1)]
+        )
         assert journey.outline() == lines(f"""
             1 0 ExecutionStarted
             2 0 TaskStateEntered Work

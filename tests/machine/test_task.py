@@ -77,7 +77,8 @@ def test_timeout_seconds_limits_each_attempt() -> None:
 
 def test_time_out_and_heartbeat_may_come_from_the_input() -> None:
     work = {"TimeoutSecondsPath": "$.t", "HeartbeatSecondsPath": "$.h"}
-    journey = Journey(machine({"Work": {"Type": "Task", "Resource": INVOKE, **work}}), {"t": 9, "h": 3})
+    given = {"FunctionName": "f", "t": 9, "h": 3}
+    journey = Journey(machine({"Work": {"Type": "Task", "Resource": INVOKE, **work}}), given)
     assert journey.timers == {"|timeout": 9, "|heartbeat": 3}
     details = journey.of("TaskScheduled")[0].details
     assert (details["timeoutInSeconds"], details["heartbeatInSeconds"]) == (9, 3)
@@ -192,3 +193,14 @@ def test_the_execution_times_out_as_a_whole() -> None:
     assert journey.outline(after=2) == "3 0 ExecutionTimedOut"
     assert (journey.status, journey.elapsed, journey.timers) == ("TIMED_OUT", 10, {})
     assert journey.stop_date == journey.now
+
+
+def test_arguments_that_cannot_be_used_fail_the_state_before_anything_is_scheduled() -> None:
+    journey = task(INVOKE, Parameters={"Payload": 1}, Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Work"}])
+    assert journey.outline(after=2) == lines("3 2 ExecutionFailed")
+    assert journey.error == "States.Runtime"
+    assert journey.cause is not None
+    assert journey.cause.endswith(
+        """The Parameters '{"Payload":1}' could not be used to start the Task: """
+        "[The field 'FunctionName' is required but was missing]"
+    )
