@@ -77,9 +77,16 @@ class TestValues:
     def test_what_is_not_there_is_undefined(self, source: str, hurried: bool) -> None:
         assert fault(source, {"a": 1}, hurried=hurried) == "returned nothing (undefined)."
 
-    @pytest.mark.parametrize("source", ["function($x){$x}", "$f := function($x){$x}", "$sum"])
+    @pytest.mark.parametrize("source", ["function($x){$x}", "$f := function($x){$x}", "$sum", "/a/"])
     def test_a_function_is_no_value(self, source: str, hurried: bool) -> None:
         assert fault(source, hurried=hurried) == "returned an unsupported result type."
+
+    def test_an_expression_may_begin_with_a_regular_expression(self, hurried: bool) -> None:
+        assert value("/a(b)/('ab').match", hurried=hurried) == "ab"
+
+    def test_an_expression_may_have_any_operator_outermost(self, hurried: bool) -> None:
+        assert value("$x := $states.input ? 1 : 2", False, hurried=hurried) == 2
+        assert value("$states.input ~> $string", 1, hurried=hurried) == "1"
 
     @pytest.mark.parametrize(
         ("source", "sentence"),
