@@ -125,12 +125,16 @@ def functions_of(app: Stepwell) -> list[Function]:
     return functions
 
 
-def make_dispatcher(app: Stepwell, settings: Settings, api: StepFunctionsApi) -> Dispatcher:
+def make_functions(app: Stepwell, settings: Settings) -> LambdaService:
+    """The app's functions, ready to be called. Raises AppError."""
+    return LambdaService(FunctionRegistry(functions_of(app)), region=settings.region, account=settings.account)
+
+
+def make_dispatcher(functions: LambdaService, settings: Settings, api: StepFunctionsApi) -> Dispatcher:
     """What carries out tasks: the app's functions, AWS services and this server's own `api`, behind the mocks.
 
-    Raises AppError, MockConfigError.
+    Raises MockConfigError.
     """
-    functions = LambdaService(FunctionRegistry(functions_of(app)), region=settings.region, account=settings.account)
     clients = AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
     services: dict[str, Integration] = {**aws_integrations(clients), "aws-sdk:sfn": StepFunctions(api)}
     dispatcher = TaskDispatcher(functions, services)

@@ -24,6 +24,7 @@ def aws_variables(url: str, region: str, environ: Mapping[str, str]) -> dict[str
     """What makes the AWS CLI and SDKs talk to the server at `url`, for who has the variables of `environ`."""
     variables = {
         "AWS_ENDPOINT_URL_SFN": url,
+        "AWS_ENDPOINT_URL_LAMBDA": url,
         # StartSyncExecution and TestState go to `sync-HOST` else, a name that nobody resolves.
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_REGION": region,

@@ -24,10 +24,21 @@ from stepwell import __version__
 from stepwell.api.app import create_app
 from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.context import ApiContext, open_context
+from stepwell.api.functions.later import KeptCalls
+from stepwell.api.functions.routes import function_routes
 from stepwell.api.in_process import InProcessApi
 from stepwell.api.server import serve as serve_http
 from stepwell.app import Stepwell
-from stepwell.assembly import BoundMachine, Place, bind_machines, deploy, load_app, make_data_sets, make_dispatcher
+from stepwell.assembly import (
+    BoundMachine,
+    Place,
+    bind_machines,
+    deploy,
+    load_app,
+    make_data_sets,
+    make_dispatcher,
+    make_functions,
+)
 from stepwell.aws_environment import aws_variables
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
@@ -36,6 +47,7 @@ from stepwell.logs import set_up_logging
 from stepwell.mounts import mounted, routes, started
 from stepwell.settings import Settings
 from stepwell.store.open import open_store
+from stepwell.tasks.lambda_service import LambdaService
 
 _COUNTED = 1_000  # machines; more are "1000 and more"
 
@@ -59,11 +71,13 @@ async def serve(settings: Settings) -> None:
     apps = mounted(app.mounts)
     machines = bind_machines(app, Place(settings.region, settings.account))
     api = InProcessApi()
-    dispatcher, data = make_dispatcher(app, settings, api), make_data_sets(settings)
+    functions = make_functions(app, settings)
+    dispatcher, data = make_dispatcher(functions, settings, api), make_data_sets(settings)
     stop = _Stop(settings.grace)
     stop.listen_for_signals()
-    async with _running(settings, machines, dispatcher, data, api, stop) as context, started(apps):
-        await _listen(create_app(context, routes(apps)), port, settings, stop, await _count_machines(context))
+    async with _running(settings, machines, functions, dispatcher, data, api, stop) as context, started(apps):
+        application = create_app(context, [*function_routes(functions, context), *routes(apps)])
+        await _listen(application, port, settings, stop, await _count_machines(context))
 
 
 class _Stop:
@@ -96,6 +110,7 @@ class _Stop:
 async def _running(
     settings: Settings,
     machines: list[BoundMachine],
+    functions: LambdaService,
     dispatcher: Dispatcher,
     data: DataSets,
     api: InProcessApi,
@@ -114,7 +129,9 @@ async def _running(
             closing=stop.asked,
             clock=settings.clock,
         )
-        api.bind(context)  # before the start, which dispatches again what was not finished
+        # Before the start, which dispatches again what was not finished:
+        api.bind(context)
+        functions.keep = KeptCalls(context)
         await deploy(machines, context)
         await engine.start()
         try:

@@ -38,9 +38,7 @@ class Configuration:
         ).decode()
 
 
-_DEFAULT: Final = Configuration(
-    {"level": "OFF", "includeExecutionData": False}, {"enabled": False}, {"type": OWNED_KEY}
-)
+DEFAULT: Final = Configuration({"level": "OFF", "includeExecutionData": False}, {"enabled": False}, {"type": OWNED_KEY})
 
 
 def stored(text: str) -> Configuration:
@@ -49,7 +47,7 @@ def stored(text: str) -> Configuration:
     return Configuration(parts["loggingConfiguration"], parts["tracingConfiguration"], parts["encryptionConfiguration"])
 
 
-def requested(request: Request, current: Configuration = _DEFAULT) -> Configuration:
+def requested(request: Request, current: Configuration = DEFAULT) -> Configuration:
     """The configuration that a request asks for; what it leaves out stays as it is.
 
     Raises InvalidLoggingConfiguration, InvalidEncryptionConfiguration.

@@ -15,6 +15,7 @@ from stepwell.engine.dispatch import Child, Failed, Outcome, Refused, StartExecu
 from stepwell.language.model import Resource
 from stepwell.tasks.lambda_function import LambdaFunction
 from stepwell.tasks.lambda_invoke import LambdaInvoke
+from stepwell.tasks.lambda_later import SERVICE, InvokeLater
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.nested_execution import NestedExecution
 
@@ -45,6 +46,7 @@ class TaskDispatcher:
             "states:startExecution.waitForTaskToken": nested,
             "lambda:invoke": invoke,
             "lambda:invoke.waitForTaskToken": invoke,
+            SERVICE: InvokeLater(functions),
             **(services or {}),
         }
 

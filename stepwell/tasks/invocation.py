@@ -26,6 +26,8 @@ class Invocation:
     function_arn: str
     event: bytes
     idempotency_key: str | None = None
+    execution_arn: str | None = None
+    """The execution whose task this call is."""
     client_context: str | None = None
     tail: bool = False
     """Whether the answer brings the last 4 KB of the call's log."""
@@ -41,6 +43,8 @@ class Answer:
 
 
 UNKNOWN = "Lambda.Unknown"
+SERVICE_EXCEPTION = "Lambda.ServiceException"
+"""The error of a call that never reached the function."""
 
 _PLATFORM_ERRORS = ("Sandbox.Timedout", "Runtime.ExitError")
 
@@ -74,7 +78,7 @@ def exited(request_id: str, status: int) -> Answer:
 
 def not_started(request_id: str, reason: str) -> Answer:
     """No process could be had (no memory, no descriptors are left): the service's fault, worth a retry."""
-    return _platform_error("Lambda.ServiceException", f"RequestId: {request_id} Error: {reason}")
+    return _platform_error(SERVICE_EXCEPTION, f"RequestId: {request_id} Error: {reason}")
 
 
 def _platform_error(error: str, message: str) -> Answer:

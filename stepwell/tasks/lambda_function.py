@@ -22,7 +22,12 @@ class LambdaFunction:
 
     async def run(self, task: Task) -> AsyncIterator[Outcome]:
         try:
-            reply = await self._service.invoke(task.resource.arn, task.input, idempotency_key=task.idempotency_key)
+            reply = await self._service.invoke(
+                task.resource.arn,
+                task.input,
+                idempotency_key=task.idempotency_key,
+                execution_arn=task.execution_arn,
+            )
         except FunctionNotFound as missing:
             yield Failed("Lambda.ResourceNotFoundException", missing.cause)
             return

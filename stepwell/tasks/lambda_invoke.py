@@ -9,6 +9,7 @@ See AWS Step Functions developer guide, "Invoke an AWS Lambda function with Step
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from email.utils import formatdate
 from uuid import uuid4
 
 from stepwell.engine.dispatch import Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task
+from stepwell.engine.errors import Stopping
 from stepwell.language.values import Json, dumps, loads
 from stepwell.tasks.invocation import reported_error
 from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
+from stepwell.tasks.later_call import EventTooLarge
 
 _TYPES = ("Event", "RequestResponse", "DryRun")
 
@@ -51,7 +54,7 @@ class LambdaInvoke:
     async def run(self, task: Task) -> AsyncIterator[Outcome]:
         waits = task.resource.pattern == "waitForTaskToken"
         try:
-            error, text = await self._invoke(_parameters(task.input), task.idempotency_key)
+            error, text = await self._invoke(_parameters(task.input), task)
         except _Refused as refused:
             yield (SubmitFailed if waits else Failed)(refused.error, refused.cause)
             return
@@ -63,22 +66,21 @@ class LambdaInvoke:
         else:
             yield Submitted(text) if waits else Succeeded(text)
 
-    async def _invoke(self, asked: _Parameters, idempotency_key: str) -> tuple[str | None, str]:
+    async def _invoke(self, asked: _Parameters, task: Task) -> tuple[str | None, str]:
         """The error's name or None, and the cause or the result."""
         name, qualifier = asked.function_name, asked.qualifier
         if asked.invocation_type == "DryRun":
             return None, dumps(_unanswered(204, self._service.check(name, qualifier)))
         if asked.invocation_type == "Event":
-            request_id = self._service.invoke_later(
-                name, asked.event, qualifier=qualifier, client_context=asked.client_context
-            )
+            request_id = await self._later(asked, task)
             return None, dumps(_unanswered(202, request_id))
         reply = await self._service.invoke(
             name,
             asked.event,
             qualifier=qualifier,
             client_context=asked.client_context,
-            idempotency_key=idempotency_key,
+            idempotency_key=task.idempotency_key,
+            execution_arn=task.execution_arn,
             tail=asked.tail,
         )
         payload = loads(reply.answer.payload)
@@ -87,6 +89,21 @@ class LambdaInvoke:
         length = len(reply.answer.payload.encode())
         tail = base64.b64encode(reply.answer.log_tail).decode() if asked.tail else None
         return None, dumps(_answered(payload, length, reply.executed_version, reply.request_id, tail))
+
+    async def _later(self, asked: _Parameters, task: Task) -> str:
+        try:
+            return await self._service.invoke_later(
+                asked.function_name,
+                asked.event,
+                qualifier=asked.qualifier,
+                client_context=asked.client_context,
+                idempotency_key=task.idempotency_key,
+                execution_arn=task.execution_arn,
+            )
+        except EventTooLarge as fault:
+            raise _Refused("Lambda.RequestTooLargeException", str(fault)) from fault
+        except Stopping:  # nothing has come of the task: the next server carries it out
+            raise asyncio.CancelledError from None
 
 
 def _parameters(text: str) -> _Parameters:

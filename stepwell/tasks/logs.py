@@ -7,11 +7,14 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+import asyncio
+import heapq
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeAlias
 
 _LONGEST = 256 * 1024  # bytes of a line, as CloudWatch Logs takes them; a longer one is cut into several
@@ -23,38 +26,64 @@ class FunctionLogLine:
     """One line of a function's output.
 
     `time` is in milliseconds since 1970; `request_id` is None for what no call wrote (an import, a stray thread of an
-    `async` handler, another program's output).
+    `async` handler, another program's output), and `execution` where the call belongs to none.
     """
 
     function: str
     request_id: str | None
     time: int
     message: str
+    execution: str | None = None  # the ARN
 
 
 OnLog: TypeAlias = Callable[[FunctionLogLine], None]
 
 
 class LogRing:
-    """Keeps each function's last lines, within both limits, and hands every line to Python's logging at INFO."""
+    """Keeps each function's last lines, within both limits, and hands every line to Python's logging at INFO.
+
+    A line's place is a number that rises from line to line, over restarts of the server too: whoever has read up to one
+    asks for those behind it.
+    """
 
     def __init__(self, lines: int = 10_000, characters: int = 4 * 1024 * 1024) -> None:
         self._most_lines = lines
         self._most_characters = characters
-        self._rings: dict[str, deque[FunctionLogLine]] = {}
+        self._rings: dict[str, deque[tuple[int, FunctionLogLine]]] = {}
         self._characters: Counter[str] = Counter()
+        self._last = 0
+        self._waiting: set[asyncio.Future[None]] = set()
 
     def __call__(self, line: FunctionLogLine) -> None:
         ring = self._rings.setdefault(line.function, deque())
-        ring.append(line)
+        self._last = max(self._last + 1, time.time_ns())
+        ring.append((self._last, line))
         self._characters[line.function] += len(line.message)
         while len(ring) > self._most_lines or self._characters[line.function] > self._most_characters:
-            self._characters[line.function] -= len(ring.popleft().message)
+            _, oldest = ring.popleft()
+            self._characters[line.function] -= len(oldest.message)
+        for news in self._waiting:
+            if not news.done():
+                news.set_result(None)
         _log.info("%s %s %s", line.function, line.request_id or "-", line.message)
 
     def lines(self, function: str) -> tuple[FunctionLogLine, ...]:
         """The last lines of a function, oldest first."""
-        return tuple(self._rings.get(function, ()))
+        return tuple(line for _, line in self._rings.get(function, ()))
+
+    def newest(self, function: str | None = None) -> Iterator[tuple[int, FunctionLogLine]]:
+        """Places and lines, the newest first: of one function, or of all. To be read before anything is awaited."""
+        rings = self._rings.values() if function is None else (self._rings.get(function, ()),)
+        return heapq.merge(*(reversed(ring) for ring in rings), key=itemgetter(0), reverse=True)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for the next line of any function, or until the time is over."""
+        news = asyncio.get_running_loop().create_future()
+        self._waiting.add(news)
+        try:
+            await asyncio.wait([news], timeout=seconds)
+        finally:
+            self._waiting.discard(news)
 
 
 class LineCutter:
@@ -64,6 +93,12 @@ class LineCutter:
         self._function = function
         self._on_log = on_log
         self._begun: dict[tuple[str | None, int], bytes] = {}
+        self._executions: dict[str | None, str] = {}
+
+    def begin(self, request_id: str, execution: str | None) -> None:
+        """A request begins to write; `execution` is the ARN of the one that it belongs to."""
+        if execution is not None:
+            self._executions[request_id] = execution
 
     def write(self, request_id: str | None, stream: int, data: bytes) -> None:
         """Take output; the lines that it completes are told."""
@@ -81,6 +116,7 @@ class LineCutter:
         """Tell the lines that a request has begun and not ended: it will write no more."""
         for key in [key for key in self._begun if key[0] == request_id]:
             self._tell(request_id, self._begun.pop(key))
+        self._executions.pop(request_id, None)
 
     def close(self) -> None:
         """Tell all that is left: the process has ended."""
@@ -89,4 +125,5 @@ class LineCutter:
 
     def _tell(self, request_id: str | None, line: bytes) -> None:
         message = line.decode("utf-8", "replace").rstrip("\r")
-        self._on_log(FunctionLogLine(self._function, request_id, time.time_ns() // 1_000_000, message))
+        now = time.time_ns() // 1_000_000
+        self._on_log(FunctionLogLine(self._function, request_id, now, message, self._executions.get(request_id)))

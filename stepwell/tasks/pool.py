@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 from stepwell.tasks import invocation
@@ -135,6 +136,7 @@ class FunctionPool:
         process.calls[call.number] = call
         if len(process.calls) >= self._capacity(process):
             self._free.remove(process)
+        process.lines.begin(asked.request_id, asked.execution_arn)
         call.timer = asyncio.get_running_loop().call_later(self._function.timeout, self._overrun, call)
         process.worker.send(
             {
@@ -150,9 +152,9 @@ class FunctionPool:
     def _overrun(self, call: _Call) -> None:
         request_id = call.invocation.request_id
         assert call.process is not None
-        call.process.lines.write(
-            request_id, 1, f"{request_id} Task timed out after {self._function.timeout:.2f} seconds\n".encode()
-        )
+        line = f"{request_id} Task timed out after {self._function.timeout:.2f} seconds\n".encode()
+        call.process.lines.write(request_id, 1, line)
+        self._keep_tail(call.process, request_id, line)
         self._settle(call, invocation.timed_out(request_id, self._function.timeout))
         self._end_early(call)
 
@@ -177,7 +179,7 @@ class FunctionPool:
         if call.timer is not None:
             call.timer.cancel()
         if not call.answer.done():
-            call.answer.set_result(answer)
+            call.answer.set_result(answer if call.tail is None else replace(answer, log_tail=bytes(call.tail)))
 
     # Processes.
 
@@ -247,8 +249,7 @@ class FunctionPool:
         full = len(process.calls) >= self._capacity(process)
         call = process.calls.pop(cast(int, head["done"]))
         process.lines.flush(call.invocation.request_id)
-        tail = bytes(call.tail) if call.tail is not None else b""
-        self._settle(call, Answer(body.decode(), cast("str | None", head.get("error")), tail))
+        self._settle(call, Answer(body.decode(), cast("str | None", head.get("error"))))
         if head.get("last"):
             process.retired = True
         if not process.retired and full:

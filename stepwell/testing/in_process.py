@@ -42,10 +42,12 @@ class InProcess(LambdaService):
         qualifier: str | None = None,
         client_context: str | None = None,
         idempotency_key: str | None = None,
+        execution_arn: str | None = None,  # noqa: ARG002
+        request_id: str | None = None,
         tail: bool = False,  # noqa: ARG002  # nothing is logged apart
     ) -> Reply:
         named = FunctionName.parse(name)
-        request_id = str(uuid.uuid4())
+        request_id = request_id or str(uuid.uuid4())
         if named is None or named.name not in self._handlers:
             raise FunctionNotFound(f"{name}:{qualifier or LATEST}", request_id)
         context = LambdaContext(

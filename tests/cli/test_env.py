@@ -10,14 +10,15 @@ import pytest
 
 from tests.cli.conftest import Shell
 
-NAMES = {"AWS_ENDPOINT_URL_SFN", "AWS_DISABLE_HOST_PREFIX_INJECTION", "AWS_REGION", "AWS_DEFAULT_REGION"}
+ENDPOINTS = {"AWS_ENDPOINT_URL_SFN", "AWS_ENDPOINT_URL_LAMBDA"}
+NAMES = {*ENDPOINTS, "AWS_DISABLE_HOST_PREFIX_INJECTION", "AWS_REGION", "AWS_DEFAULT_REGION"}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 def test_the_variables_point_to_where_a_server_listens(shell: Shell) -> None:
     variables = shell.json("env")
     assert variables.keys() == NAMES | CREDENTIALS
-    assert variables["AWS_ENDPOINT_URL_SFN"] == "http://127.0.0.1:8083"
+    assert {variables[name] for name in ENDPOINTS} == {"http://127.0.0.1:8083"}
     assert variables["AWS_DISABLE_HOST_PREFIX_INJECTION"] == "true"
     assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"] == "us-east-1"
 

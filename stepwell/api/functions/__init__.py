@@ -1,0 +1,1 @@
+"""The functions of this server for clients of AWS Lambda, and their logs."""

@@ -1,0 +1,109 @@
+"""ListFunctions, GetFunction, GetFunctionConfiguration: what a client of AWS Lambda is told of a function.
+
+Rules that must stay true here:
+- What a function has here has the member that it has on AWS; what it has not (code in an archive, layers) is left out.
+- A function is as old as the server that serves it.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stepwell.api.arns import partition_of
+from stepwell.api.context import ApiContext
+from stepwell.api.functions.invoke import named
+from stepwell.api.functions.wire import answer, invalid, not_found
+from stepwell.language.values import Json
+from stepwell.tasks.function import Function
+from stepwell.tasks.invocation import LATEST
+from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService, memory_size
+
+_PAGE: Final = 50  # functions (API reference, ListFunctions)
+
+
+class Descriptions:
+    """The functions of a server as AWS describes functions."""
+
+    def __init__(self, functions: LambdaService, context: ApiContext) -> None:
+        self._functions = functions
+        self._role = f"arn:{partition_of(context.region)}:iam::{context.account}:role/stepwell"
+        self._since = time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime(context.now() // 1000))
+
+    async def list(self, request: Request) -> Response:
+        """In order of their names; `Marker` is the last name of the page before."""
+        marker = request.query_params.get("Marker", "")
+        size = _page_size(request.query_params.get("MaxItems"))
+        found = sorted((function for function in self._functions.functions), key=lambda function: function.name)
+        left = [function for function in found if function.name > marker]
+        listed: list[Json] = [dict(self._described(function.name, None)) for function in left[:size]]
+        body: dict[str, Json] = {"Functions": listed}
+        if len(left) > size:
+            body["NextMarker"] = left[size - 1].name
+        return answer(orjson.dumps(body))
+
+    async def get(self, request: Request) -> Response:
+        configuration = self._asked(request)
+        function, _, _ = self._functions.resolve(named(request))
+        body: dict[str, Json] = {
+            "Configuration": dict(configuration),
+            "Code": {},
+            "Tags": {},
+            "Concurrency": {"ReservedConcurrentExecutions": function.concurrency},
+        }
+        return answer(orjson.dumps(body))
+
+    async def get_configuration(self, request: Request) -> Response:
+        return answer(orjson.dumps(self._asked(request)))
+
+    def _asked(self, request: Request) -> Mapping[str, Json]:
+        """Raises LambdaFault."""
+        try:
+            return self._described(named(request), request.query_params.get("Qualifier"))
+        except FunctionNotFound as missing:
+            raise not_found(missing.arn.removesuffix(f":{LATEST}")) from missing
+
+    def _described(self, name: str, qualifier: str | None) -> Mapping[str, Json]:
+        function, arn, version = self._functions.resolve(name, qualifier)
+        return {
+            "FunctionName": function.name,
+            "FunctionArn": arn,
+            "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+            "Role": self._role,
+            "Handler": function.handler.replace(":", "."),
+            "CodeSize": 0,
+            "Description": "",
+            "Timeout": math.ceil(function.timeout),
+            "MemorySize": memory_size(),
+            "LastModified": self._since,
+            "Version": version,
+            "TracingConfig": {"Mode": "PassThrough"},
+            "State": "Active",
+            "LastUpdateStatus": "Successful",
+            "PackageType": "Zip",
+            "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
+            "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{function.name}"},
+            **_environment(function),
+        }
+
+
+def _environment(function: Function) -> Mapping[str, Json]:
+    if not function.environment:
+        return {}
+    return {"Environment": {"Variables": dict(function.environment)}}
+
+
+def _page_size(given: str | None) -> int:
+    if given is None:
+        return _PAGE
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 10_000):
+        raise invalid(given, "maxItems", "Member must have a value between 1 and 10000")
+    return min(int(given), _PAGE)
