@@ -27,6 +27,7 @@ COMMANDS = {
     "history": "show what an execution did, and follow it",
     "wait": "wait until an execution has ended",
     "list": "list state machines, or the executions of one",
+    "logs": "show what functions write, and follow it",
     "stop": "stop an execution",
     "env": "print the variables that point AWS's tools here",
     "waiters": "print where botocore finds waiters for executions",
