@@ -206,7 +206,8 @@ async def test_a_configuration_fits_its_state(aws: Aws) -> None:
 
 # -- mocked results against the models of the services
 
-START = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "Parameters": {}, "End": True}
+START_MACHINE = {"StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:A"}
+START = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "Parameters": START_MACHINE, "End": True}
 KMS = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:kms:encrypt", "Parameters": {}, "End": True}
 
 
