@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,8 @@ class TestUnsoundFiles:
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
-        newer = rf"schema version 900, made by Stepwell 12\.5\.0; this is Stepwell {stepwell.__version__}.* up to 1\."
+        known = len(schema.migrations())
+        newer = rf"version 900, made by Stepwell 12\.5\.0; this is Stepwell {stepwell.__version__}.* up to {known}\."
         await self.refused(path, StoreTooNew, newer)
 
 
@@ -262,6 +264,34 @@ class TestNames:
 
 
 class TestMigrations:
+    def test_a_migration_is_never_changed(self) -> None:
+        """Databases are about that have carried it out, and will not do so again: what is new is another migration."""
+        assert [sha256(text.encode()).hexdigest()[:16] for text in schema.migrations()] == [
+            "90803121c2ed6281",  # 0001_first.sql
+            "52e609dc3940dace",  # 0002_unlogged.sql
+        ]
+
+    async def test_executions_of_the_first_schema_are_there_after_the_second(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connection = sqlite3.connect(path)
+        first = schema.migrations()[:1]
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "migrations", lambda: first)
+            schema.migrate(connection)
+        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(executions)")]
+        values = [str(n) if name in ("arn", "input") else n for n, name in enumerate(columns)]
+        connection.execute(f"INSERT INTO executions VALUES ({', '.join('?' * len(values))})", values)
+        connection.commit()
+        schema.migrate(connection)
+        assert [name for _, name, *_ in connection.execute("PRAGMA table_info(executions)")][-2:] == [
+            "unlogged",
+            "input",
+        ]
+        found = connection.execute(f"SELECT {', '.join(columns)}, unlogged FROM executions").fetchall()
+        assert [tuple(map(str, row)) for row in found] == [(*map(str, values), "0")]
+        connection.close()
+
     async def test_a_database_is_brought_to_the_present_schema(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -24,7 +24,6 @@ CREATE TABLE executions (
     map_run_arn     TEXT,
     item_count      INTEGER NOT NULL,
     tokens_hold_clock INTEGER NOT NULL,
-    unlogged        INTEGER NOT NULL,
     input           TEXT NOT NULL
 ) STRICT;
 
