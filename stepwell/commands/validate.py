@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepwell.commands.arguments import add_json, read_text
-from stepwell.commands.exit_code import ExitCode
+from stepwell.commands.exit_code import CommandFailed, ExitCode
 
 if TYPE_CHECKING:
     from stepwell.language.diagnostics import Diagnostic
@@ -18,6 +21,7 @@ EXAMPLES = """\
   stepwell validate catalog.asl.json
   stepwell validate machines/*.asl.json --json
   stepwell validate --type EXPRESS fast.asl.json
+  stepwell validate --app hello:app hello.asl.json       that names functions of an app
 
 The exit code is 1 where a definition has an error, and 0 where there are warnings only.
 """
@@ -25,6 +29,7 @@ The exit code is 1 where a definition has an error, and 0 where there are warnin
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="a definition; - is standard input")
+    parser.add_argument("--app", metavar="APP", help="MODULE:ATTRIBUTE of the app whose functions are named")
     parser.add_argument("--type", choices=("STANDARD", "EXPRESS"), default="STANDARD", help="(default: STANDARD)")
     add_json(parser)
 
@@ -32,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from stepwell.language.definition import validate_definition
 
-    texts = [(file, read_text(file)) for file in options.files]
+    bind = _binding(options.app)
+    texts = [(file, bind(file, read_text(file))) for file in options.files]
     found = [
         (file, diagnostic)
         for file, text in texts
@@ -45,6 +51,24 @@ def run(options: argparse.Namespace) -> ExitCode:
         if not found:
             print("valid" if len(texts) == 1 else f"{len(texts)} definitions are valid", file=sys.stderr)
     return ExitCode.FAILED if any(diagnostic.severity == "ERROR" for _, diagnostic in found) else ExitCode.DONE
+
+
+def _binding(reference: str | None) -> Callable[[str, str], str]:
+    """From a file and its text to the definition as the app would serve it."""
+    if reference is None:
+        return lambda _, text: text
+    from stepwell.app import AppError
+    from stepwell.assembly import Place, bind_text, load_app
+    from stepwell.settings import SettingsError, load_settings
+
+    try:
+        app = load_app(reference)
+        settings = load_settings(os.environ, {}, Path.cwd())
+    except (AppError, SettingsError) as error:
+        raise CommandFailed(str(error), ExitCode.WRONG_USE) from error
+    place = Place(settings.region, settings.account)
+    filled = {machine.path.resolve(): machine.substitutions for machine in app.machines.values()}
+    return lambda file, text: bind_text(text, app, place, filled.get(Path(file).resolve(), {}))
 
 
 def _members(file: str, diagnostic: Diagnostic) -> dict[str, str | None]:

@@ -39,3 +39,18 @@ def test_a_file_that_is_not_there_is_wrong_use(shell: Shell) -> None:
     done = shell("validate", "none.asl.json")
     assert done.returncode == 2
     assert done.stderr == "stepwell: none.asl.json cannot be read: No such file or directory.\n"
+
+
+def test_a_definition_may_name_the_functions_of_an_app(shell: Shell) -> None:
+    (shell.folder / "hello.py").write_text(
+        "from stepwell import Stepwell\n\napp = Stepwell()\n\n\n"
+        "@app.function('Greet')\ndef greet(event, context):\n    return event\n"
+    )
+    definition = '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "Greet", "End": true}}}'
+    (shell.folder / "hello.asl.json").write_text(definition)
+    (shell.folder / "bad.asl.json").write_text("{")
+    assert "Greet is not recognized" in shell("validate", "hello.asl.json").stdout
+    done = shell("validate", "--app", "hello:app", "hello.asl.json")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "INVALID_JSON_DESCRIPTION" in shell("validate", "--app", "hello:app", "bad.asl.json").stdout
+    assert shell("validate", "--app", "nobody:app", "hello.asl.json").returncode == 2
