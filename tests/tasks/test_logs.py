@@ -85,3 +85,29 @@ def test_lines_of_two_streams_do_not_mix_and_endless_ones_are_cut():
     assert [len(line) for line in told[2:]] == [262_144, 262_144]
     cutter.close()
     assert sum(len(line) for line in told[2:]) == 600_000
+
+
+async def test_lines_name_the_execution_that_their_call_belongs_to(serve):
+    service = serve("coroutines:prints", concurrency=5)
+    replies = await asyncio.gather(*(service.invoke("f", str(n), execution_arn=f"e{n}") for n in range(5)))
+    told = {(line.request_id, line.execution) for line in service.logs.lines("f")}
+    assert told == {(reply.request_id, f"e{n}") for n, reply in enumerate(replies)}
+
+
+async def test_the_log_of_a_call_that_timed_out_comes_with_its_answer(serve):
+    reply = await serve("plain:sleeps", timeout=0.05).invoke("f", "60", tail=True)
+    assert reply.answer.log_tail == f"{reply.request_id} Task timed out after 0.05 seconds\n".encode()
+
+
+async def test_lines_of_all_functions_are_read_newest_first_and_waited_for():
+    ring = LogRing()
+    for n, function in enumerate("abab"):
+        ring(FunctionLogLine(function, "r", n, str(n)))
+    assert [line.message for _, line in ring.newest()] == ["3", "2", "1", "0"]
+    assert [line.message for _, line in ring.newest("a")] == ["2", "0"]
+    places = [place for place, _ in ring.newest()]
+    assert places == sorted(set(places), reverse=True)
+    waiting = asyncio.ensure_future(ring.wait(60))
+    await asyncio.sleep(0)
+    ring(FunctionLogLine("a", "r", 4, "4"))
+    await waiting

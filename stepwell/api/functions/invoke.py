@@ -1,7 +1,7 @@
 """Invoke: a function is called by a client of AWS Lambda.
 
 Rules that must stay true here:
-- The event and the payload are the very bytes that came and went.
+- The event and the payload are the very text that came and went; an Event's is kept as the same JSON, written anew.
 - A call goes on when its client has gone, as on AWS Lambda; an Event is answered when it is kept.
 
 See the AWS Lambda API reference, "Invoke".
