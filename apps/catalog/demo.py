@@ -11,6 +11,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -127,9 +128,12 @@ def _print_cost(server: Endpoint, arn: str) -> None:
 
 
 def _print_ways_on(url: str, arn: str) -> None:
+    on_path = (
+        "" if shutil.which("stepwell") else f"\n  . {os.path.relpath(sys.prefix)}/bin/activate     # stepwell is there"
+    )
     print(f"""
 The server goes on at {url} until Ctrl-C. In another terminal:
-
+{on_path}
   eval "$(stepwell env --endpoint-url {url})"     # an address and credentials for AWS's tools
   aws stepfunctions list-state-machines --endpoint-url {url}
   aws stepfunctions list-executions --endpoint-url {url} --state-machine-arn {MACHINE_ARN}
