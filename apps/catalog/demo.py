@@ -128,9 +128,8 @@ def _print_cost(server: Endpoint, arn: str) -> None:
 
 
 def _print_ways_on(url: str, arn: str) -> None:
-    on_path = (
-        "" if shutil.which("stepwell") else f"\n  . {os.path.relpath(sys.prefix)}/bin/activate     # stepwell is there"
-    )
+    activate = f"\n  . {os.path.relpath(sys.prefix)}/bin/activate     # stepwell is there"
+    on_path = "" if shutil.which("stepwell") else activate
     print(f"""
 The server goes on at {url} until Ctrl-C. In another terminal:
 {on_path}
