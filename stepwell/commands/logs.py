@@ -14,7 +14,7 @@ from stepwell.commands.exit_code import CommandFailed, ExitCode
 from stepwell.commands.screen import Screen, open_screen
 
 DESCRIPTION = """\
-Show the last lines that functions have written: those of a FUNCTION, of an EXECUTION's tasks, or all. With --follow, go
+Show the last lines that functions have written: of one function, of an execution's tasks, or of all. With --follow, go
 on with new ones until Ctrl-C. The server keeps the last 10,000 lines of each function, in memory."""
 EXAMPLES = """\
   stepwell logs
@@ -31,7 +31,7 @@ _REQUEST = 8  # characters of a request id that tell calls apart well enough
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
-        metavar="FUNCTION|EXECUTION",
+        metavar="SOURCE",
         nargs="?",
         help="a function: its name or ARN; or an execution: its ARN, or MACHINE/NAME",
     )
