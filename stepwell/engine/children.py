@@ -20,9 +20,9 @@ from stepwell.engine.dispatch import Child, Dispatcher, Outcome, Refused, StartE
 from stepwell.engine.driver import Driver
 from stepwell.engine.errors import ExecutionAlreadyExists, TooManyExecutions
 from stepwell.engine.express import EXPRESS, express_arn
-from stepwell.engine.map_run.progress import decode
+from stepwell.engine.map_run.progress import Redriven, decode
 from stepwell.engine.map_run.runs import MapRuns
-from stepwell.engine.records import ABORT, CHILD_ENDED, MAP_RUN_ENDED, STARTED
+from stepwell.engine.records import ABORT, CHILD_ENDED, MAP_RUN_ENDED, REDRIVE, STARTED
 from stepwell.engine.requests import Started, StartRequest
 from stepwell.engine.targets import find_target
 from stepwell.engine.tokens import open_token
@@ -117,6 +117,10 @@ class Children:
         if row.target == ABORT:
             await self._abort(row.data.decode(), message)
             return
+        if row.target == REDRIVE:
+            arn, token, at = orjson.loads(row.data)
+            await self._redrive(arn, message, Redriven(-row.id, token, at))
+            return
         if row.target == CHILD_ENDED:
             map_run, status, items, at = orjson.loads(row.data)
             await self._map_runs.child_ended(map_run, message, status, items, at)
@@ -136,20 +140,30 @@ class Children:
         elif key is None or await self._driver.submit(key, Stop(None, None), settles=message) is None:
             await self._store.settle([message])
 
+    async def _redrive(self, arn: str, message: tuple[int, int], asked: Redriven) -> None:
+        key = await self._store.execution_key(arn)
+        if key is None:
+            await self._store.settle([message])
+        else:
+            await self._map_runs.redrive(key, message, asked)
+
     async def _map_run_ended(self, row: ExecutionRow, message: tuple[int, int]) -> None:
         new, change = row.new, row.change
         assert new.parent_key is not None
         assert new.parent_token is not None
-        _, path = open_token(new.parent_token)
+        progress = decode(change.data)
+        token = new.parent_token if progress.redriven is None else progress.redriven.token
+        _, path = open_token(token)
         stimulus: Stimulus
         if change.status == "SUCCEEDED":
-            stimulus = MapRunSucceeded(path, new.parent_token, change.output or "")
+            stimulus = MapRunSucceeded(path, token, change.output or "")
         else:
-            stimulus = MapRunFailed(path, new.parent_token, change.error or "", change.cause or "")
-        at = decode(change.data).clock
+            stimulus = MapRunFailed(path, token, change.error or "", change.cause or "")
         try:
-            if await self._driver.submit(new.parent_key, stimulus, settles=message, at=at) is not None:
-                return
+            if change.status != "RUNNING":  # else it was redriven since, and another end comes
+                told = await self._driver.submit(new.parent_key, stimulus, settles=message, at=progress.clock)
+                if told is not None:
+                    return
         except KeyError:
             pass  # the parent is gone
         await self._store.settle([message])

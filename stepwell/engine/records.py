@@ -23,6 +23,7 @@ STARTED = "started"  # a child to its parent: it exists
 ENDED = "ended"  # a child to its parent: it has ended
 CHILD_ENDED = "childEnded"  # a child to its map run (its key, the status, how many items, the time is the data)
 MAP_RUN_ENDED = "mapRunEnded"  # a map run to its parent
+REDRIVE = "redrive"  # a parent to a map run (its ARN, the new token, the time are the data): it is awaited again
 ABORT = "abort"  # a parent to its child (its ARN is the data): nobody waits for it any more
 
 
@@ -88,8 +89,11 @@ def turn_record(
 
 def messages_of(identity: NewExecution, turn: Turn, clock: int | None, *, first: bool) -> list[EffectRow]:
     """What a turn has to tell other executions: its parent that it begins and ends, its children that they are no
-    longer wanted. The ids are those of events that no task has."""
+    longer wanted, or wanted again. The ids are those of events that no task has."""
     rows = [EffectRow(abort.id, MESSAGE, ABORT, None, abort.child.encode()) for abort in turn.aborts]
+    for redrive in turn.map_run_redrives:  # below all events: the map run's abort has the event's own id
+        data = orjson.dumps((redrive.arn, redrive.token, clock))
+        rows.append(EffectRow(-redrive.id, MESSAGE, REDRIVE, None, data))
     if identity.awaited_by is not None and first:
         rows.append(EffectRow(1, MESSAGE, STARTED, None, b""))
     if turn.status != "RUNNING":

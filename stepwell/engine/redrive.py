@@ -20,6 +20,18 @@ MAX_EVENTS: Final = 24_999  # a history must be shorter than this
 TOKEN_LIFETIME: Final = 15 * 60 * 1000  # milliseconds (API reference, `clientToken`)
 
 
+def child_refusal(row: ExecutionRow, now: int) -> str | None:
+    """Why a map run cannot redrive a child of its own at this time, by the child's clock; None where it can."""
+    change = row.change
+    if change.status in ("RUNNING", "SUCCEEDED"):
+        return f"Execution is {change.status} and cannot be redriven"
+    if change.last_event_id >= MAX_EVENTS and not row.new.unlogged:
+        return "Execution history event limit exceeded"
+    if change.stop_date is not None and now - change.stop_date > PERIOD:
+        return "Execution redrivable period exceeded"
+    return None
+
+
 async def refusal(store: Store, row: ExecutionRow, now: int) -> str | None:
     """Why an execution cannot be redriven at this time, by the execution's clock; None where it can be."""
     change = row.change

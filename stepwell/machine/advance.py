@@ -121,7 +121,7 @@ def _enter(run: Run, frame: Frame) -> None:
     frame.retry_count = 0
     if frame.doing == "again":
         frame.doing = "ready"
-        left = frame.started and run.peek(frame.child_path(0)) is not None
+        left = frame.map_run or (frame.started and run.peek(frame.child_path(0)) is not None)
         _attempt(run, frame, (_RESUME if left else _PERFORM)[type(state)])
         return
     frame.entered_at = run.now

@@ -50,6 +50,8 @@ def encode_frame(frame: Frame, sink: PayloadSink) -> bytes:
             {name: keep(datum.text) for name, datum in frame.variables.data.items()} or None,
             frame.submitted,
             frame.child,
+            frame.map_run,
+            frame.redrives,
         )
     )
 
@@ -108,6 +110,8 @@ def _decode(path: str, program: Program, record: bytes, text_of: Callable[[bytes
         claimed=row[12],
         submitted=row[21],
         child=row[22],
+        map_run=row[23],
+        redrives=row[24],
         total=row[13],
         started=row[14],
         ended=row[15],

@@ -35,9 +35,9 @@ class Frame:
     `last_id` is the event that the branch's next event hangs from. `retries` counts the retries of each retrier of the
     state, `retry_count` all of them. `token` and `scheduled_id` belong to the open task; `claimed` says that it
     has started, `submitted` that only its token can end it any more; `child` is the ARN of the execution or map run
-    that it waits for. `total`, `started`, `ended` count the children of a Map or Parallel; `limit` is how many may run
-    at once. `index` is this frame's place among
-    its siblings and `item` the value of its Map item.
+    that it waits for. `map_run` is the map run of its state, which a redrive takes up, and `redrives` how often it did.
+    `total`, `started`, `ended` count the children of a Map or Parallel; `limit` is how many may run at once. `index` is
+    this frame's place among its siblings and `item` the value of its Map item.
     """
 
     path: str
@@ -56,6 +56,8 @@ class Frame:
     claimed: bool = False
     submitted: bool = False
     child: str = ""
+    map_run: str = ""
+    redrives: int = 0
     total: int = 0
     started: int = 0
     ended: int = 0

@@ -5,6 +5,7 @@ Rules that must stay true here:
   "Redrive behavior of individual states").
 - A state that was entered is not entered again but performed anew, its retries counted from none; only a Fail state is
   entered again, and fails again. A state that had not been entered is entered.
+- A map run is not begun again but redriven itself; it redrives its Standard children and lets Express ones begin anew.
 - What goes on hangs from ExecutionRedriven.
 """
 
@@ -31,6 +32,8 @@ def redrive(run: Run, stimulus: Redrive) -> bool:
         tokens = (*tokens, RedriveToken(stimulus.client_token, run.now))[-KEPT_TOKENS:]
     run.reopen(tokens)
     redriven_id = run.note(execution.last_event_id, "ExecutionRedriven", {"redriveCount": run.redrive_count})
+    if stimulus.anew:
+        run.remove_below("")
     root = run.frame("")
     if root is None:  # it broke down before its first state
         root = run.begin(redriven_id)

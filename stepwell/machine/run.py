@@ -20,7 +20,7 @@ from stepwell.machine.entropy import Entropy
 from stepwell.machine.execution import Execution, Frame, RedriveToken, Status, parent_path
 from stepwell.machine.failure import Failure
 from stepwell.machine.history import Event
-from stepwell.machine.turn import Abort, MapRunStart, TaskEffect, Turn
+from stepwell.machine.turn import Abort, MapRunRedrive, MapRunStart, TaskEffect, Turn
 
 MAX_TRANSITIONS = 1_000  # a turn
 MAX_EVENT_BYTES = 1 << 20  # a turn
@@ -67,6 +67,7 @@ class Run:
         self._effects_removed_below: list[str] = []
         self._aborts: list[Abort] = []
         self._map_runs: dict[str, MapRunStart] = {}
+        self._map_run_redrives: dict[str, MapRunRedrive] = {}
         self._calls = execution.calls
         self.redrive_count = execution.redrive_count
         self._redrive_date = execution.redrive_date
@@ -180,12 +181,17 @@ class Run:
 
     def abort_child(self, frame: Frame) -> None:
         """What the frame's task waits for is no longer wanted."""
-        if frame.child and self._map_runs.pop(frame.child, None) is None:
-            self._aborts.append(Abort(frame.scheduled_id, frame.child))
-        frame.child = ""
+        child, frame.child = frame.child, ""
+        if self._map_runs.pop(child, None) is not None:
+            frame.map_run = ""
+        elif child and self._map_run_redrives.pop(child, None) is None:
+            self._aborts.append(Abort(frame.scheduled_id, child))
 
     def add_map_run(self, start: MapRunStart) -> None:
         self._map_runs[start.arn] = start
+
+    def redrive_map_run(self, redrive: MapRunRedrive) -> None:
+        self._map_run_redrives[redrive.arn] = redrive
 
     def _abort_children(self, prefix: str) -> None:
         paths = {path for path, frame in self.execution.frames.items() if frame.child and path.startswith(prefix)}
@@ -310,6 +316,7 @@ class Run:
             redrive_tokens=self._redrive_tokens,
             aborts=self._aborts,
             map_runs=tuple(self._map_runs.values()),
+            map_run_redrives=tuple(self._map_run_redrives.values()),
             output=self._output,
             error=failure.error if failure else None,
             cause=failure.cause if failure else None,

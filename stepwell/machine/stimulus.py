@@ -115,9 +115,10 @@ class Stop:
 @dataclass(frozen=True, slots=True)
 class Redrive:
     """RedriveExecution: an execution that has ended without success goes on. The only stimulus that an ended execution
-    takes."""
+    takes. `anew` lets it begin again with its first state, as Express workflows do."""
 
     client_token: str | None = None
+    anew: bool = False
 
 
 Stimulus: TypeAlias = (

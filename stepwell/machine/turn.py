@@ -44,6 +44,15 @@ class MapRunStart:
 
 
 @dataclass(frozen=True, slots=True)
+class MapRunRedrive:
+    """A map run that has ended goes on; its end is told with the token. `id` is that of the event MapRunRedriven."""
+
+    id: int
+    arn: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Abort:
     """An execution or map run that this one has started is no longer wanted. `id` is that of the event that scheduled
     the task, or started the map run, which waited for it."""
@@ -74,6 +83,7 @@ class Turn:
     redrive_tokens: tuple[RedriveToken, ...] = ()
     aborts: Sequence[Abort] = ()
     map_runs: Sequence[MapRunStart] = ()
+    map_run_redrives: Sequence[MapRunRedrive] = ()
     output: Datum | None = None
     error: str | None = None
     cause: str | None = None

@@ -58,6 +58,36 @@ async def test_children_are_listed_by_their_map_run_and_describe_it(aws) -> None
     assert (await aws("ListExecutions", mapRunArn=arn, statusFilter="FAILED"))["executions"] == []
 
 
+async def test_a_redriven_run_tells_what_goes_on_and_what_waits_for_it(aws) -> None:
+    execution, arn = await started(aws, distributed(WAITING))
+    while (await aws("DescribeMapRun", mapRunArn=arn))["executionCounts"]["running"] < 3:
+        pass
+    await aws("UpdateMapRun", mapRunArn=arn, maxConcurrency=2)
+    await aws("StopExecution", executionArn=execution)
+    while (await aws("DescribeMapRun", mapRunArn=arn))["status"] == "RUNNING":
+        pass
+    for child in (await aws("ListExecutions", mapRunArn=arn, statusFilter="ABORTED"))["executions"]:
+        described = await aws("DescribeExecution", executionArn=child["executionArn"])
+        assert described["redriveStatus"] == "REDRIVABLE_BY_MAP_RUN"
+    await aws("RedriveExecution", executionArn=execution)
+    while len((await aws("ListExecutions", mapRunArn=arn, statusFilter="RUNNING"))["executions"]) < 2:
+        pass
+    described = await aws("DescribeMapRun", mapRunArn=arn)
+    assert (described["redriveCount"], described["status"]) == (1, "RUNNING")
+    assert described["redriveDate"] >= described["startDate"]
+    counts = described["executionCounts"]
+    assert (counts["total"], counts["pending"], counts["pendingRedrive"], counts["aborted"]) == (3, 0, 1, 0)
+    (waiting,) = (await aws("ListExecutions", mapRunArn=arn, statusFilter="PENDING_REDRIVE"))["executions"]
+    assert waiting["status"] == "PENDING_REDRIVE"
+    described = await aws("DescribeExecution", executionArn=waiting["executionArn"])
+    assert described["status"] == "PENDING_REDRIVE"
+    assert (await aws("ListExecutions", mapRunArn=arn, statusFilter="ABORTED"))["executions"] == []
+    redriven = (await aws("ListExecutions", mapRunArn=arn, redriveFilter="REDRIVEN"))["executions"]
+    assert [child["redriveCount"] for child in redriven] == [1, 1]
+    events = (await aws("GetExecutionHistory", executionArn=execution))["events"]
+    assert events[-1]["mapRunRedrivenEventDetails"] == {"mapRunArn": arn, "redriveCount": 1}
+
+
 async def test_children_and_map_runs_come_in_pages(aws) -> None:
     execution, arn = await started(aws, distributed(PROCESSOR))
     await aws.ended(execution)

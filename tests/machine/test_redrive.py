@@ -157,15 +157,14 @@ def test_the_context_tells_the_redrive() -> None:
     assert (journey.output["count"], journey.output["of"]["RedriveTime"]) == (1, "2023-11-14T22:13:25.000Z")
 
 
-def test_a_distributed_map_begins_a_new_map_run() -> None:
+def test_a_distributed_map_takes_up_its_map_run() -> None:
     processor = {**machine({"Work": TASK}), "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
     journey = Journey(machine({"Each": {"Type": "Map", "ItemProcessor": processor}}), [1, 2])
     journey.tell_stop()
     at = redrive(journey)
     assert journey.outline(at) == lines(
         f"""
-        {at + 1} {at} MapStateStarted
-        {at + 2} {at + 1} MapRunStarted
+        {at + 1} {at} MapRunRedriven
         """
     )
 

@@ -21,7 +21,8 @@ from stepwell.api.operations.state_machines import configuration_members
 from stepwell.api.request import Answer, Request, seconds
 from stepwell.engine import errors
 from stepwell.engine.express import EXPRESS, express_arn
-from stepwell.engine.redrive import refusal
+from stepwell.engine.map_run.progress import Progress, decode
+from stepwell.engine.redrive import child_refusal, refusal
 from stepwell.engine.requests import StartRequest
 from stepwell.language.values import Json
 from stepwell.store.protocol import ExecutionRow, ListPosition
@@ -107,7 +108,7 @@ async def describe_execution(request: Request) -> Answer:
         "executionArn": new.arn,
         "stateMachineArn": new.machine_arn,
         "name": new.name,
-        "status": change.status,
+        "status": _status(row, await _run_of(request, row)),
         "startDate": seconds(new.start_date),
         "inputDetails": {"included": included},
         "redriveCount": change.redrive_count,
@@ -164,7 +165,10 @@ async def list_executions(request: Request) -> Answer:
         key = await context.store.execution_key(map_run)
         if key is None:
             raise faults.resource_not_found(map_run)
-        return await _page(request, key, status, None)
+        loaded = await context.store.load_execution(key)
+        if loaded is None:
+            raise faults.resource_not_found(map_run)
+        return await _page(request, key, status, None, decode(loaded.row.change.data))
     if request.optional_text("redriveFilter") is not None:
         raise faults.validation("redriveFilter cannot be used with a stateMachineArn")
     if status == "PENDING_REDRIVE":
@@ -176,8 +180,12 @@ async def list_executions(request: Request) -> Answer:
     return await _page(request, machine.id, status, arn if target.version is not None else None)
 
 
-async def _page(request: Request, listed_by: int, status: str | None, qualified: str | None) -> Answer:
-    """A page of the executions that a machine, or a map run, lists."""
+async def _page(
+    request: Request, listed_by: int, status: str | None, qualified: str | None, run: Progress | None = None
+) -> Answer:
+    """A page of the executions that a machine, or a map run, lists. `run` is how far the map run is."""
+    if status == "PENDING_REDRIVE" and run is not None:
+        return await _page_of_waiting(request, listed_by, run)
     context, size = request.context, request.page_size()
     bound = (listed_by, status, qualified)
     after: ListPosition | None = None
@@ -186,12 +194,55 @@ async def _page(request: Request, listed_by: int, status: str | None, qualified:
         date, key = context.page_tokens.open(token, "ListExecutions", bound, context.now())
         after = ListPosition(int(date), int(key))
     rows = await context.store.list_executions(listed_by, status, after, size + 1, qualified)
-    answer: Answer = {"executions": [_listed(row) for _, row in rows[:size]]}
+    listed = [_listed(row, _status(row, run)) for _, row in rows[:size]]
+    redriven = request.optional_text("redriveFilter")
+    answer: Answer = {
+        "executions": [
+            each
+            for each in listed
+            if status in (None, each["status"])
+            and redriven in (None, "REDRIVEN" if each["redriveCount"] else "NOT_REDRIVEN")
+        ]
+    }
     if len(rows) > size:
         last = rows[size - 1][0]
         position = (last.date, last.key)
         answer["nextToken"] = context.page_tokens.issue("ListExecutions", bound, position, context.now())
     return answer
+
+
+async def _page_of_waiting(request: Request, map_run: int, run: Progress) -> Answer:
+    """A page of the children that wait to be redriven by their map run, in the order of their items."""
+    context, size = request.context, request.page_size()
+    bound = (map_run, "PENDING_REDRIVE")
+    token = request.optional_text("nextToken")
+    after = run.redriven_to
+    if token is not None:
+        after = int(context.page_tokens.open(token, "ListExecutions", bound, context.now())[0])
+    found: list[ExecutionRow] = []
+    while len(found) <= size and (rows := await context.store.children(map_run, after, 100)):
+        found += [row for row in rows if run.awaits_redrive(row.new.key, row.change.status)]
+        after = rows[-1].new.key
+    answer: Answer = {"executions": [_listed(row, "PENDING_REDRIVE") for row in found[:size]]}
+    if len(found) > size:
+        answer["nextToken"] = context.page_tokens.issue(
+            "ListExecutions", bound, (found[size - 1].new.key,), context.now()
+        )
+    return answer
+
+
+async def _run_of(request: Request, row: ExecutionRow) -> Progress | None:
+    """How far the map run of an execution is; None where it is no child of one."""
+    if row.new.map_run_arn is None:
+        return None
+    run = await request.context.store.find_execution(row.new.map_run_arn)
+    return None if run is None else decode(run.change.data)
+
+
+def _status(row: ExecutionRow, run: Progress | None) -> str:
+    if run is not None and run.awaits_redrive(row.new.key, row.change.status):
+        return "PENDING_REDRIVE"
+    return row.change.status
 
 
 async def execution_of(request: Request) -> ExecutionRow:
@@ -224,19 +275,24 @@ def _execution_arn(request: Request) -> str:
 
 
 async def _redrive_status(request: Request, row: ExecutionRow) -> dict[str, Json]:
-    reason = await refusal(request.context.store, row, row.change.clock or request.context.now())
+    """Whether the execution can be redriven: by RedriveExecution, or as a child by that of its map run's parent."""
+    now = row.change.clock or request.context.now()
+    if row.new.map_run_arn is None:
+        reason, redrivable = await refusal(request.context.store, row, now), "REDRIVABLE"
+    else:
+        reason, redrivable = child_refusal(row, now), "REDRIVABLE_BY_MAP_RUN"
     if reason is None:
-        return {"redriveStatus": "REDRIVABLE"}
+        return {"redriveStatus": redrivable}
     return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
 
 
-def _listed(row: ExecutionRow) -> Json:
+def _listed(row: ExecutionRow, status: str) -> Answer:
     new, change = row.new, row.change
     answer: Answer = {
         "executionArn": new.arn,
         "stateMachineArn": new.machine_arn,
         "name": new.name,
-        "status": change.status,
+        "status": status,
         "startDate": seconds(new.start_date),
         "redriveCount": change.redrive_count,
     }

@@ -52,12 +52,14 @@ async def describe_map_run(request: Request) -> Answer:
         "maxConcurrency": progress.max_concurrency,
         "toleratedFailurePercentage": progress.tolerated_percentage or 0.0,
         "toleratedFailureCount": progress.tolerated_count or 0,
-        "itemCounts": _counts(progress.items),
-        "executionCounts": _counts(progress.executions),
+        "itemCounts": _counts(progress.items, progress.left_items),
+        "executionCounts": _counts(progress.executions, progress.left),
         "redriveCount": change.redrive_count,
     }
     if change.stop_date is not None:
         answer["stopDate"] = seconds(change.stop_date)
+    if change.redrive_date is not None:
+        answer["redriveDate"] = seconds(change.redrive_date)
     return answer
 
 
@@ -104,9 +106,10 @@ def _listed(row: ExecutionRow, execution_arn: str) -> Json:
     return answer
 
 
-def _counts(counts: Counts) -> Json:
+def _counts(counts: Counts, left: Counts) -> Json:
+    """`left` are those that wait to be redriven."""
     return {
-        "pending": counts.pending,
+        "pending": counts.pending - left.total,
         "running": counts.running,
         "succeeded": counts.succeeded,
         "failed": counts.failed,
@@ -114,6 +117,6 @@ def _counts(counts: Counts) -> Json:
         "aborted": counts.aborted,
         "total": counts.total,
         "resultsWritten": counts.written,
-        "failuresNotRedrivable": 0,
-        "pendingRedrive": 0,
+        "failuresNotRedrivable": counts.fixed,
+        "pendingRedrive": left.total,
     }

@@ -19,12 +19,13 @@ from typing import Any
 from stepwell.engine.clock import Clock
 from stepwell.engine.driver import Driver
 from stepwell.engine.live import Live
+from stepwell.engine.map_run.again import Again
 from stepwell.engine.map_run.births import Births
 from stepwell.engine.map_run.data_set import DataSets
 from stepwell.engine.map_run.ending import finish, sweep
-from stepwell.engine.map_run.intake import Intake
+from stepwell.engine.map_run.intake import Intake, room
 from stepwell.engine.map_run.order import Batch, Order
-from stepwell.engine.map_run.progress import Ending, Progress, decode, encode
+from stepwell.engine.map_run.progress import Ending, Progress, Redriven, decode, encode
 from stepwell.engine.programs import Programs
 from stepwell.engine.records import MAP_RUN_ENDED, MESSAGE
 from stepwell.machine.stimulus import Stop
@@ -40,8 +41,9 @@ from stepwell.store.protocol import (
 
 logger = logging.getLogger("stepwell.engine")
 
+STANDING_KIND = "mapRun"
 STANDING = 1  # the id of the row in the outbox that stands while a map run does
-TOLD = 2  # the id of the message that tells the parent of the end
+TOLD = 2  # the id of the message that tells the parent of the end; those after redrives follow
 _ENDED_AT_ONCE = 256
 _PAUSE = 1.0  # seconds after a commit that has failed
 _THRESHOLD = (
@@ -81,13 +83,21 @@ class Aborted:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedAgain:
+    """The parent, redriven, waits again."""
+
+    message: tuple[int, int]
+    asked: Redriven
+
+
+@dataclass(frozen=True, slots=True)
 class Updated:
     """UpdateMapRun: members of `Progress`."""
 
     changes: Mapping[str, Any]
 
 
-Event = ChildEnded | Aborted | Updated
+Event = ChildEnded | Aborted | AskedAgain | Updated
 
 
 @dataclass(slots=True)
@@ -177,30 +187,43 @@ class Actor:
             raise KeyError(self.key)
         self.new: NewExecution = loaded.row.new
         self.version = loaded.row.version
-        self.status = loaded.row.change.status
+        self._change = loaded.row.change
         self.progress: Progress = decode(loaded.row.change.data)
         program = (await self._around.programs.get(self.new.definition_hash)).program
         self.order = Order(self.new.input, program)
         self._intake = Intake(self._around.data, self.order, self._around.clock)
         self._births = Births(self.new, self.order, store, self._around.programs, self._around.draw_key)
+        change, express = self._change, self.order.distribution.express
+        redriven_at = change.redrive_date or self.new.start_date
+        self._again = Again(store, self._around.driver, self.key, change.redrive_count, redriven_at, express)
         self._swept = False
+        if self.status == "RUNNING":
+            await self._again.begin(self.progress)
         self._loaded = True
+
+    @property
+    def status(self) -> str:
+        return self._change.status
 
     async def _step(self) -> bool:
         """Take in what waits, begin what may begin, and commit it. False where nothing is left to do."""
         posts = [self._inbox.popleft() for _ in range(min(len(self._inbox), _ENDED_AT_ONCE))]
         try:
             if self.status != "RUNNING":
-                await self._refuse(posts)
-                return bool(self._inbox)
+                return await self._after_the_end(posts)
             progress, settled = self._taken_in(posts)
             batches: list[Batch] = []
-            if progress.ending is None and not progress.exhausted:
+            if progress.ending is None and progress.redriving:
+                progress = await self._again.next(progress, room(progress))
+            elif progress.ending is None and not progress.exhausted:
                 assert self._intake is not None
                 progress, batches = await self._intake.next(progress)
             if progress == self.progress and not posts:
                 return await self._wind_up()
+            redriven_to = self.progress.redriven_to
             await self._commit(progress, settled, batches)
+            if progress.redriven_to != redriven_to:
+                await self._again.begin(progress)
         except BaseException as error:
             for post in posts:
                 if not post.reply.done():
@@ -210,6 +233,19 @@ class Actor:
             if not post.reply.done():
                 post.reply.set_result(True)
         return True
+
+    async def _after_the_end(self, posts: list[_Post]) -> bool:
+        """Refuse what comes, up to a redrive: what comes behind that finds the run running."""
+        for index, post in enumerate(posts):
+            if isinstance(post.event, AskedAgain) and not self.progress.knows(post.event.asked):
+                self._inbox.extendleft(reversed(posts[index + 1 :]))
+                del posts[index + 1 :]
+                await self._refuse(posts[:index])
+                await self._reopen(post.event.asked, [post.event.message])
+                post.reply.set_result(True)
+                return True
+        await self._refuse(posts)
+        return bool(self._inbox)
 
     async def _refuse(self, posts: Sequence[_Post]) -> None:
         """The run has ended: what still comes changes nothing."""
@@ -230,7 +266,11 @@ class Actor:
                     progress = progress.child_ended(status, items, at)
                 case Aborted(message):
                     settled.append(message)
-                    progress = replace(progress, ending=Ending("ABORTED"))
+                    progress = progress.aborted(message[1])
+                    self._swept = False
+                case AskedAgain(message, asked):
+                    settled.append(message)
+                    progress = progress.asked_again(asked)
                     self._swept = False
                 case Updated(changes):
                     progress = replace(progress, **changes)
@@ -242,8 +282,12 @@ class Actor:
         """End the run where nothing of it runs any more, or end the children that nobody wants."""
         progress = self.progress
         if not progress.executions.running:
-            if progress.ending is None and not progress.exhausted:
+            if progress.ending is None and (progress.redriving or not progress.exhausted):
                 return False
+            if progress.queued is not None:
+                await self._reopen(progress.queued, [])
+                return True
+            progress = progress.closed()
             end = await finish(self._around.data, self._around.store, self.key, self.new.arn, self.order, progress)
             await self._commit_end(end.status, end.output, end.error, end.cause, end.progress)
             return bool(self._inbox)
@@ -263,23 +307,54 @@ class Actor:
         record = TurnRecord(
             key=self.key,
             version=self.version + 1,
-            change=ExecutionChange(status="RUNNING", last_event_id=0, data=encode(progress)),
+            change=replace(self._change, data=encode(progress)),
             settled=settled,
         )
         await self._stored(record, lives)
         self.progress = progress
 
+    async def _reopen(self, asked: Redriven, settled: Sequence[tuple[int, int]]) -> None:
+        """Go on after the end; where the run has succeeded, only tell it once more."""
+        change, effects = self._change, (EffectRow(STANDING, STANDING_KIND, self.new.arn, None, b""),)
+        told: tuple[EffectRow, ...] = ()
+        progress = self.progress.closed()
+        if change.status == "SUCCEEDED":
+            progress = replace(progress, redriven=asked)
+            effects = told = (self._end_message(progress),)
+            change = replace(change, data=encode(progress))
+        else:
+            progress = progress.reopened(asked)
+            now = self._around.clock.now() if progress.clock is None else progress.clock
+            change = ExecutionChange(
+                status="RUNNING",
+                last_event_id=0,
+                redrive_count=change.redrive_count + 1,
+                redrive_date=now,
+                data=encode(progress),
+            )
+        record = TurnRecord(key=self.key, version=self.version + 1, change=change, effects=effects, settled=settled)
+        await self._stored(record, [])
+        for row in told:
+            self._around.told(self.key, row)
+        await self.close()
+        await self._load()
+
+    @staticmethod
+    def _end_message(progress: Progress) -> EffectRow:
+        """Another message for each redrive: the last one may still be on its way."""
+        redriven = 0 if progress.redriven is None else progress.redriven.id
+        return EffectRow(TOLD + redriven, MESSAGE, MAP_RUN_ENDED, None, b"")
+
     async def _commit_end(
         self, status: str, output: str | None, error: str | None, cause: str | None, progress: Progress
     ) -> None:
         now = self._around.clock.now() if progress.clock is None else progress.clock
-        message = EffectRow(TOLD, MESSAGE, MAP_RUN_ENDED, None, b"")
         record = TurnRecord(
             key=self.key,
             version=self.version + 1,
-            change=ExecutionChange(
+            change=replace(
+                self._change,
                 status=status,
-                last_event_id=0,
                 stop_date=now,
                 output=output,
                 error=error,
@@ -287,10 +362,10 @@ class Actor:
                 data=encode(progress),
             ),
             effects_removed=(STANDING,),
-            effects=() if status == "ABORTED" else (message,),
+            effects=() if status == "ABORTED" else (self._end_message(progress),),
         )
         await self._stored(record, [])
-        self.progress, self.status = progress, status
+        self.progress = progress
         for row in record.effects:
             self._around.told(self.key, row)
 
@@ -307,4 +382,4 @@ class Actor:
             raise found
         if found is not Answer.ACCEPTED:
             raise StoreError("the map run has changed in the meantime")
-        self.version = record.version
+        self.version, self._change = record.version, record.change

@@ -24,6 +24,12 @@ _READ_AT_ONCE = 500  # items
 _HELD = 20_000  # items; a batch of more is closed
 
 
+def room(progress: Progress) -> int:
+    """How many children may begin now, in one commit."""
+    limit = min(progress.max_concurrency or MOST_RUNNING, MOST_RUNNING)
+    return max(0, min(limit - progress.executions.running, _BEGUN_AT_ONCE))
+
+
 class Intake:
     def __init__(self, data: DataSets, order: Order, clock: Clock) -> None:
         self._data = data
@@ -40,9 +46,8 @@ class Intake:
 
     async def next(self, progress: Progress) -> tuple[Progress, list[Batch]]:
         """The inputs of the children that may begin now, and the progress when they have."""
-        limit = min(progress.max_concurrency or MOST_RUNNING, MOST_RUNNING)
-        number = min(limit - progress.executions.running, _BEGUN_AT_ONCE)
-        if number <= 0:
+        number = room(progress)
+        if not number:
             return progress, []
         try:
             if self._items is None:

@@ -16,15 +16,24 @@ from typing import Any
 
 from stepwell.engine.committer import Answered
 from stepwell.engine.live import Live
-from stepwell.engine.map_run.actor import STANDING, Aborted, Actor, ChildEnded, Event, Surroundings, Updated
-from stepwell.engine.map_run.progress import Counts, Progress, encode
+from stepwell.engine.map_run.actor import (
+    STANDING,
+    STANDING_KIND,
+    Aborted,
+    Actor,
+    AskedAgain,
+    ChildEnded,
+    Event,
+    Surroundings,
+    Updated,
+)
+from stepwell.engine.map_run.progress import Counts, Progress, Redriven, encode
 from stepwell.language.values import dumps
 from stepwell.machine.turn import MapRunStart
 from stepwell.store.protocol import Answer, EffectRow, ExecutionChange, NewExecution, StoreError, TurnRecord
 
 logger = logging.getLogger("stepwell.engine")
 
-STANDING_KIND = "mapRun"
 _PAGE = 200
 _IDLE = 64
 
@@ -105,6 +114,10 @@ class MapRuns:
     async def abort(self, key: int, message: tuple[int, int]) -> None:
         """The parent no longer waits. Raises StoreError."""
         await self._tell(key, Aborted(message))
+
+    async def redrive(self, key: int, message: tuple[int, int], asked: Redriven) -> None:
+        """The parent waits again. Raises StoreError."""
+        await self._tell(key, AskedAgain(message, asked))
 
     async def update(self, key: int, changes: Mapping[str, Any]) -> bool:
         """Change members of the progress. False where the run has ended. Raises StoreError."""

@@ -88,6 +88,9 @@ def join(run: Run, frame: Frame, state: Map, child: Frame) -> None:
 
 def resume(run: Run, frame: Frame, state: Map) -> None:
     """Go on after a redrive with the iterations that are there, and start others as far as the limit allows."""
+    if frame.map_run:
+        map_run.redrive(run, frame)
+        return
     frame.doing = "children"
     while frame.started < frame.total and frame.started - frame.ended < frame.limit:
         _start_iteration(run, frame, state, frame.last_id)

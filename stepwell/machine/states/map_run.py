@@ -7,6 +7,8 @@ Rules that must stay true here:
   branches), `input` (the state's raw input), `context`, `variables`, `about` (how a cause begins), `label`,
   `length` (how many items it has itself), `max_concurrency`, `tolerated_count`,
   `tolerated_percentage`, `reader`, `batcher` and `writer` (None where the definition has none).
+- A redrive takes up the map run that failed or was aborted. Another one begins where it had succeeded, and where its
+  results were too large (AWS documentation, "Redriving Map Runs").
 - `MapRunSucceeded` is a note, and the exit hangs from `MapRunStarted`; `MapRunFailed` is not (recorded).
 """
 
@@ -25,7 +27,7 @@ from stepwell.machine.failure import Failure, of_query
 from stepwell.machine.run import Run
 from stepwell.machine.states.task import token_of
 from stepwell.machine.transition import exit_state, fail_state
-from stepwell.machine.turn import MapRunStart
+from stepwell.machine.turn import MapRunRedrive, MapRunStart
 
 
 def perform(run: Run, frame: Frame, state: Map, distribution: Distribution) -> None:
@@ -54,16 +56,31 @@ def perform(run: Run, frame: Frame, state: Map, distribution: Distribution) -> N
         "writer": _writer(distribution.writer, inner),
     }
     arn = _arn(run, label)
-    frame.token = token_of(run.execution.key, frame.path, run.entropy.bytes(18))
-    frame.doing = "mapRun"
-    frame.child = arn
+    _await(run, frame, arn)
+    frame.redrives = 0
     frame.scheduled_id = run.event(frame, "MapRunStarted", {"mapRunArn": arn})
     run.add_map_run(MapRunStart(arn, frame.path, frame.token, order))
+
+
+def redrive(run: Run, frame: Frame) -> None:
+    """Let the map run go on that the state has begun before the execution ended."""
+    arn = frame.map_run
+    _await(run, frame, arn)
+    frame.redrives += 1
+    frame.scheduled_id = run.event(frame, "MapRunRedriven", {"mapRunArn": arn, "redriveCount": frame.redrives})
+    run.redrive_map_run(MapRunRedrive(frame.scheduled_id, arn, frame.token))
+
+
+def _await(run: Run, frame: Frame, arn: str) -> None:
+    frame.token = token_of(run.execution.key, frame.path, run.entropy.bytes(18))
+    frame.doing = "mapRun"
+    frame.child = frame.map_run = arn
 
 
 def succeeded(run: Run, frame: Frame, state: Map, output: str) -> None:
     """The map run has succeeded; `output` is the state's result."""
     _close(frame)
+    frame.map_run = ""
     run.note(run.note(frame.last_id, "MapRunSucceeded", {}), "MapStateSucceeded", {})
     results = Datum.of_text(output)
     scope = run.scope(frame, state, result_size=len(output))
@@ -77,6 +94,8 @@ def failed(run: Run, frame: Frame, state: Map, error: str, cause: str) -> None:
     _close(frame)
     run.event(frame, "MapRunFailed", {"error": error, "cause": cause})
     fail_state(run, frame, state, Failure(error, cause), of_branch=True)
+    if frame.doing != "failed" or error == "States.DataLimitExceeded":
+        frame.map_run = ""
 
 
 def _close(frame: Frame) -> None:
