@@ -2,11 +2,12 @@
 
 Rules that must stay true here:
 - A configuration is kept as one JSON text with all defaults filled in, so that equal configurations are equal texts.
-- Nothing is promised that is not kept: a key of AWS KMS is refused.
+- What has no effect here is validated, kept and answered as AWS answers it: a key of AWS KMS encrypts nothing.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +18,12 @@ from stepwell.api.request import Request
 from stepwell.language.values import Json
 
 OWNED_KEY: Final = "AWS_OWNED_KEY"
+CUSTOMER_KEY: Final = "CUSTOMER_MANAGED_KMS_KEY"
+
+_REUSE_PERIOD: Final = 300  # seconds; AWS's default
+_KEY_ID: Final = re.compile(
+    r"(arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:(key|alias)/[A-Za-z0-9/_-]+)|(alias/[A-Za-z0-9/_-]+)|(mrk-)?[0-9a-f-]{32,36}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +93,15 @@ def _log_group(destination: Json) -> str:
 
 def checked_encryption(given: dict[str, Json]) -> dict[str, Json]:
     """An `encryptionConfiguration` as it is answered. Raises InvalidEncryptionConfiguration."""
-    if given.get("type") != OWNED_KEY:
+    key, period = given.get("kmsKeyId"), given.get("kmsDataKeyReusePeriodSeconds")
+    if given.get("type") == OWNED_KEY:
+        if key is not None or period is not None:
+            raise faults.invalid_encryption(
+                f"kmsKeyId and kmsDataKeyReusePeriodSeconds must be null for the type {OWNED_KEY}"
+            )
+        return {"type": OWNED_KEY}
+    if not isinstance(key, str) or _KEY_ID.fullmatch(key) is None:
         raise faults.invalid_encryption(
-            "Keys of AWS KMS are not supported: this server encrypts nothing by itself. Use the type AWS_OWNED_KEY."
+            "kmsKeyId must be a key id, a key ARN, an alias name or an alias ARN of AWS KMS, such as alias/my-key"
         )
-    if given.get("kmsKeyId") is not None:
-        raise faults.invalid_encryption("kmsKeyId must be null for the type AWS_OWNED_KEY")
-    return {"type": OWNED_KEY}
+    return {"type": CUSTOMER_KEY, "kmsKeyId": key, "kmsDataKeyReusePeriodSeconds": period or _REUSE_PERIOD}

@@ -52,7 +52,7 @@ class ClientGone(Exception):
 class _Operation:
     name: str
     validate: Callable[[Json], dict[str, Json]]
-    handle: Handler | None
+    handle: Handler
     mockable: bool
 
 
@@ -63,7 +63,7 @@ class AwsEndpoint:
         self._context = context
         self._operations = {
             f"{TARGET_PREFIX}.{name}".encode(): _Operation(
-                name, compile_operation(name), handlers.get(name), name in _MOCKABLE
+                name, compile_operation(name), handlers[name], name in _MOCKABLE
             )
             for name in INPUTS
         }
@@ -90,8 +90,6 @@ class AwsEndpoint:
             if content_type not in _CONTENT_TYPES:
                 _check_content_type(content_type)
             operation = self._operations.get(target) or _refuse_target(target)
-            if operation.handle is None:
-                raise faults.unknown_operation(f"The operation {operation.name} is not supported yet")
             body = await _read_body(receive, length)
             members = _parse(body)
             test_case = _take_test_case(members) if operation.mockable else None

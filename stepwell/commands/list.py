@@ -22,7 +22,7 @@ EXAMPLES = """\
   stepwell list CatalogStatusPoller --limit 1000 --json
 """
 
-_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE")
+_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 RowOf: TypeAlias = Callable[[dict[str, Any]], tuple[str, ...]]
 
 

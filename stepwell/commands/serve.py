@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", help="the port to listen on (default: 8083)")
     parser.add_argument("--store", metavar="PATH|URL", help="where executions are kept (default: stepwell.db)")
+    parser.add_argument("--objects-folder", metavar="DIR", help="a folder whose folders stand in for S3's buckets")
     parser.add_argument("--mock-config", metavar="FILE", help="mocks, as Step Functions Local reads them")
     parser.add_argument("--clock", help="the clock of executions that ask for none: real, virtual, virtual-held")
     parser.add_argument("--region", help="the AWS region in ARNs (default: us-east-1)")

@@ -105,10 +105,25 @@ async def test_logging_has_exactly_one_destination(aws, definitions, given: dict
     )
 
 
-async def test_a_promise_of_encryption_that_cannot_be_kept_is_refused(aws, definitions) -> None:
+async def test_a_key_of_aws_kms_is_kept_and_answered_with_its_defaults(aws, definitions) -> None:
     request = {"name": "orders", "definition": json.dumps(definitions["pass"]), "roleArn": ROLE}
     key = {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/mine"}
-    shape, _ = await aws.fault("CreateStateMachine", **request, encryptionConfiguration=key)
+    await aws("CreateStateMachine", **request, encryptionConfiguration=key)
+    found = await aws("DescribeStateMachine", stateMachineArn=ARN)
+    assert found["encryptionConfiguration"] == {**key, "kmsDataKeyReusePeriodSeconds": 300}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"type": "CUSTOMER_MANAGED_KMS_KEY"},
+        {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "not a key"},
+        {"type": "AWS_OWNED_KEY", "kmsKeyId": "alias/mine"},
+    ],
+)
+async def test_a_key_that_is_none_or_has_no_place_is_refused(aws, definitions, given: dict) -> None:
+    request = {"name": "orders", "definition": json.dumps(definitions["pass"]), "roleArn": ROLE}
+    shape, _ = await aws.fault("CreateStateMachine", **request, encryptionConfiguration=given)
     assert shape == "InvalidEncryptionConfiguration"
 
 
