@@ -24,6 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """It has none of its own."""
 
 
-def run(options: argparse.Namespace) -> ExitCode:  # noqa: ARG001  # as every command
+def run(options: argparse.Namespace) -> ExitCode:  # as every command
     print(Path(stepwell.__file__).parent / "botocore_data")
     return ExitCode.DONE

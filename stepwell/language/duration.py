@@ -25,7 +25,7 @@ class Seconds:
 
     seconds: int
 
-    def until(self, scope: Scope, now: int) -> int:  # noqa: ARG002
+    def until(self, scope: Scope, now: int) -> int:
         """The end of the wait."""
         return now + self.seconds * 1000
 
@@ -60,7 +60,7 @@ class Timestamp:
 
     time: int
 
-    def until(self, scope: Scope, now: int) -> int:  # noqa: ARG002
+    def until(self, scope: Scope, now: int) -> int:
         """The end of the wait."""
         return _whole_second(self.time)
 
@@ -71,7 +71,7 @@ class TimestampPath:
 
     path: Path
 
-    def until(self, scope: Scope, now: int) -> int:  # noqa: ARG002
+    def until(self, scope: Scope, now: int) -> int:
         """The end of the wait. Raises QueryError where the path leads to no timestamp."""
         value = self.path.find(scope)
         if value is MISSING or value is None:

@@ -67,7 +67,7 @@ def compile_operand(operand: Operand, compile_query: CompileQuery) -> Answer:
     """The value of one side of a comparison, or of an argument."""
     if isinstance(operand, Constant):
         value = operand.value
-        return lambda current, walk: value  # noqa: ARG005
+        return lambda current, walk: value
     if isinstance(operand, Pattern):
         raise SyntaxFault("a pattern stands on the right of '=~' only")
     return compile_query(operand)
@@ -135,7 +135,7 @@ def _is_number(value: Found) -> bool:
 def _ordered(compare: Callable[[Decimal | str, Decimal | str], bool]) -> _Relation:
     """Numbers with numbers and strings with strings; nothing else has an order."""
 
-    def relation(left: Found, right: Found, walk: Walk) -> bool:  # noqa: ARG001
+    def relation(left: Found, right: Found, walk: Walk) -> bool:
         if isinstance(left, str) and isinstance(right, str):
             return compare(left, right)
         if left is MISSING or right is MISSING or not (_is_number(left) and _is_number(right)):
@@ -176,7 +176,7 @@ def _size(left: Found, right: Found, walk: Walk) -> bool:
     return isinstance(left, str | list) and _equals(len(left), right, walk)
 
 
-def _empty(left: Found, right: Found, walk: Walk) -> bool:  # noqa: ARG001
+def _empty(left: Found, right: Found, walk: Walk) -> bool:
     return isinstance(left, str | list | dict) and (not left) is right
 
 

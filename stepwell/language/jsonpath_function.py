@@ -64,7 +64,7 @@ def _length(value: Json, arguments: list[Json]) -> Json:
     return len(subject) if isinstance(subject, list | dict) else None
 
 
-def _keys(value: Json, arguments: list[Json]) -> Json:  # noqa: ARG001
+def _keys(value: Json, arguments: list[Json]) -> Json:
     return list(value) if isinstance(value, dict) else None
 
 
@@ -104,8 +104,8 @@ _BODIES: Mapping[str, _Body] = MappingProxyType(
         "concat": _concat,
         "append": _append,
         "keys": _keys,
-        "first": lambda value, arguments: _item(value, 0),  # noqa: ARG005
-        "last": lambda value, arguments: _item(value, -1),  # noqa: ARG005
+        "first": lambda value, arguments: _item(value, 0),
+        "last": lambda value, arguments: _item(value, -1),
         "index": _index,
     }
 )

@@ -73,7 +73,7 @@ def _compile(step: Step, *, last: bool, joined: bool) -> Select:
 
 
 def _member(name: str) -> Select:
-    def select(values: list[Json], walk: Walk) -> list[Json]:  # noqa: ARG001
+    def select(values: list[Json], walk: Walk) -> list[Json]:
         return [value[name] for value in values if isinstance(value, dict) and name in value]
 
     return select

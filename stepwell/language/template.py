@@ -43,7 +43,7 @@ class Literal:
     def __init__(self, value: Json) -> None:
         self.value = value
 
-    def evaluate(self, scope: Scope) -> Json:  # noqa: ARG002
+    def evaluate(self, scope: Scope) -> Json:
         """The value."""
         return self.value
 

@@ -66,7 +66,7 @@ class TaskDispatcher:
     def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
         return self._nested.child_outcome(resource, child)
 
-    def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:  # noqa: ARG002
+    def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:
         """Activities are for workers."""
         return False
 

@@ -20,7 +20,7 @@ class FolderObjects:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
-    async def fetch(self, bucket: str, key: str, version: str | None, pin: str | None) -> Fetched:  # noqa: ARG002
+    async def fetch(self, bucket: str, key: str, version: str | None, pin: str | None) -> Fetched:
         path = self._path(bucket, key)
         try:
             found = await asyncio.to_thread(path.stat)

@@ -127,7 +127,7 @@ class WorkerProcess(asyncio.Protocol):
         except FrameError:
             self.kill()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         self.kill()  # without its socket a process can do nothing; one that is ending already is not disturbed
         if self._pidfd is None:
             self._look()
@@ -178,7 +178,7 @@ class _RawOutput(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._owner.printed(self._process, data)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         self._process.closed()
 
 

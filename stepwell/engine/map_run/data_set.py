@@ -82,17 +82,17 @@ class DataSets(Protocol):
 class NoDataSets:
     """Where nothing is set up that holds objects."""
 
-    async def open(self, reader: Mapping[str, Json], cursor: Json, pin: str | None) -> Items:  # noqa: ARG002
+    async def open(self, reader: Mapping[str, Json], cursor: Json, pin: str | None) -> Items:
         raise Unreadable("This server has no store of objects to read items from.")
 
-    def texts(self, writer: Mapping[str, Json] | None, result: Result) -> Sequence[str]:  # noqa: ARG002
+    def texts(self, writer: Mapping[str, Json] | None, result: Result) -> Sequence[str]:
         return () if result.output is None else (result.output,)
 
     async def write(
         self,
-        writer: Mapping[str, Json],  # noqa: ARG002
-        map_run_arn: str,  # noqa: ARG002
-        results: AsyncIterator[Result],  # noqa: ARG002
+        writer: Mapping[str, Json],
+        map_run_arn: str,
+        results: AsyncIterator[Result],
     ) -> tuple[Json, int]:
         raise Unwritable("This server has no store of objects to write results to.")
 

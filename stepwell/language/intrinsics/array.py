@@ -21,12 +21,12 @@ from stepwell.language.values import Json
 LONGEST_RANGE = 1_000
 
 
-def array(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def array(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.Array(a, b, …)`: the arguments as an array."""
     return arguments
 
 
-def array_partition(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def array_partition(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.ArrayPartition(array, size)`: parts of `size` items; the last may be shorter."""
     items, size = take.array(arguments, 1), take.rounded(arguments, 2)
     if size < 1:
@@ -34,12 +34,12 @@ def array_partition(arguments: list[Json], randomness: Randomness) -> Json:  # n
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def array_contains(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def array_contains(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.ArrayContains(array, value)`."""
     return any(equal(item, arguments[1]) for item in take.array(arguments, 1))
 
 
-def array_range(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def array_range(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.ArrayRange(first, last, step)`: both ends included."""
     first, last, step = (take.rounded(arguments, position) for position in (1, 2, 3))
     if step == 0:
@@ -50,7 +50,7 @@ def array_range(arguments: list[Json], randomness: Randomness) -> Json:  # noqa:
     return list(numbers)
 
 
-def array_get_item(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def array_get_item(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.ArrayGetItem(array, index)`: counted from 0."""
     items, index = take.array(arguments, 1), take.rounded(arguments, 2)
     if not 0 <= index < len(items):
@@ -58,12 +58,12 @@ def array_get_item(arguments: list[Json], randomness: Randomness) -> Json:  # no
     return items[index]
 
 
-def array_length(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def array_length(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.ArrayLength(array)`."""
     return len(take.array(arguments, 1))
 
 
-def array_unique(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def array_unique(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.ArrayUnique(array)`: the first of each, in order."""
     unique: dict[str | bytes, Json] = {}
     try:

@@ -30,7 +30,7 @@ class Value:
     def __init__(self, value: Json) -> None:
         self.value = value
 
-    def evaluate(self, scope: Scope) -> Json:  # noqa: ARG002
+    def evaluate(self, scope: Scope) -> Json:
         """The literal."""
         return self.value
 

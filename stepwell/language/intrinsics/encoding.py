@@ -15,12 +15,12 @@ from stepwell.language.scope import Randomness
 from stepwell.language.values import Json
 
 
-def base64_encode(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def base64_encode(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.Base64Encode(text)`."""
     return base64.b64encode(take.short_string(arguments, 1).encode()).decode()
 
 
-def base64_decode(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def base64_decode(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.Base64Decode(text)`."""
     try:
         return base64.b64decode(take.short_string(arguments, 1), validate=True).decode()

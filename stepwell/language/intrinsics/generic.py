@@ -22,7 +22,7 @@ LONGEST = 1 << 20
 _MARK = re.compile(r"(\{\})|\\([{}'\\])")
 
 
-def format_text(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def format_text(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.Format(template, a, b, …)`: as many places as values."""
     template, values = take.string(arguments, 1), arguments[1:]
     places = sum(1 for mark in _MARK.finditer(template) if mark[1])

@@ -16,7 +16,7 @@ from stepwell.language.values import Json, dumps
 ALGORITHMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
-def hash_of(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def hash_of(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.Hash(data, algorithm)`: hexadecimal. Data that is no string is hashed as its JSON text."""
     data = arguments[0] if isinstance(arguments[0], str) else dumps(arguments[0])
     if len(data) > take.LONGEST_TEXT:

@@ -13,7 +13,7 @@ from stepwell.language.scope import Randomness
 from stepwell.language.values import Json, dumps, loads
 
 
-def string_to_json(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def string_to_json(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.StringToJson(text)`."""
     try:
         return loads(take.string(arguments, 1))
@@ -21,12 +21,12 @@ def string_to_json(arguments: list[Json], randomness: Randomness) -> Json:  # no
         raise Failure("The string is not valid JSON") from None
 
 
-def json_to_string(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def json_to_string(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.JsonToString(value)`: the compact text."""
     return dumps(arguments[0])
 
 
-def json_merge(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def json_merge(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.JsonMerge(object, object, false)`: the members come in the order of a Java hash table, as on AWS."""
     first, second, deep = arguments
     if not isinstance(first, dict) or not isinstance(second, dict):

@@ -17,7 +17,7 @@ from stepwell.language.values import Json
 _EXACT = 1 << 52
 
 
-def math_add(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def math_add(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.MathAdd(a, b)`."""
     return take.rounded(arguments, 1) + take.rounded(arguments, 2)
 

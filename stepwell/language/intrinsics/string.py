@@ -11,7 +11,7 @@ from stepwell.language.scope import Randomness
 from stepwell.language.values import Json
 
 
-def string_split(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def string_split(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.StringSplit(text, separators)`."""
     text, separators = take.string(arguments, 1), take.string(arguments, 2)
     if not separators:

@@ -10,6 +10,6 @@ from stepwell.language.scope import Randomness
 from stepwell.language.values import Json
 
 
-def uuid(arguments: list[Json], randomness: Randomness) -> Json:  # noqa: ARG001
+def uuid(arguments: list[Json], randomness: Randomness) -> Json:
     """`States.UUID()`: version 4."""
     return randomness.uuid4()

@@ -104,7 +104,7 @@ class Always:
 
     holds: bool
 
-    def matches(self, scope: Scope) -> bool:  # noqa: ARG002
+    def matches(self, scope: Scope) -> bool:
         """The boolean."""
         return self.holds
 
@@ -126,7 +126,7 @@ class Timestamp:
 
     text: Text
 
-    def until(self, scope: Scope, now: int) -> int:  # noqa: ARG002
+    def until(self, scope: Scope, now: int) -> int:
         """The end of the wait, in whole seconds. Raises QueryError."""
         value = self.text.evaluate(scope)
         try:

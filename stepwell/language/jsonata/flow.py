@@ -33,7 +33,7 @@ class JsonataFlow:
         """Arguments, or else the raw input."""
         return scope.input if self.arguments_ is None else self.arguments_.evaluate(scope)
 
-    def leave(self, raw: Json, result: Json, scope: Scope) -> Exit:  # noqa: ARG002
+    def leave(self, raw: Json, result: Json, scope: Scope) -> Exit:
         """Assign and Output."""
         inner = scope.after("result", result) if self.has_result else scope
         variables = assigned(self.assign, inner)
@@ -47,7 +47,7 @@ class JsonataCatch:
     output: Expression | None = None
     assign: Expression | None = None
 
-    def leave(self, raw: Json, error_output: Json, scope: Scope) -> Exit:  # noqa: ARG002
+    def leave(self, raw: Json, error_output: Json, scope: Scope) -> Exit:
         """Assign and Output of the catcher."""
         inner = scope.after("errorOutput", error_output)
         variables = assigned(self.assign, inner)

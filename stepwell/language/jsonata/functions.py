@@ -72,7 +72,7 @@ def parse(text: Json = None) -> Json:
         raise FunctionFault(f'D3120: Syntax error in the JSON text passed to function "parse": {fault}') from None
 
 
-def eval_(*arguments: Json) -> Json:  # noqa: ARG001
+def eval_(*arguments: Json) -> Json:
     """`$eval` is not to be had."""
     raise FunctionFault("T1006: Attempted to invoke a non-function")
 

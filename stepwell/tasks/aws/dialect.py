@@ -59,10 +59,10 @@ class Sdk:
     def spelling(self, member: str) -> str:
         return names.sdk_member(member)
 
-    def prepared(self, task: Task, given: Json) -> Json:  # noqa: ARG002
+    def prepared(self, task: Task, given: Json) -> Json:
         return given
 
-    def answered(self, result: dict[str, Json], wire: Wire) -> Json:  # noqa: ARG002
+    def answered(self, result: dict[str, Json], wire: Wire) -> Json:
         return result
 
     def refused(self, operation: Operation, fault: ServiceFault) -> tuple[str, str]:
@@ -93,7 +93,7 @@ class Optimised:
     def spelling(self, member: str) -> str:
         return names.capital(member)
 
-    def prepared(self, task: Task, given: Json) -> Json:  # noqa: ARG002
+    def prepared(self, task: Task, given: Json) -> Json:
         return given
 
     def answered(self, result: dict[str, Json], wire: Wire) -> Json:
@@ -116,7 +116,7 @@ class Optimised:
         )
         return f"{self.prefix}.{error}", f"{'null' if fault.message is None else fault.message} ({about})"
 
-    def unreached(self, operation: Operation, fault: Unreachable) -> tuple[str, str]:  # noqa: ARG002
+    def unreached(self, operation: Operation, fault: Unreachable) -> tuple[str, str]:
         return f"{self.prefix}.SdkClientException", str(fault)
 
 
@@ -134,7 +134,7 @@ class PutEvents(Sdk):
         own: list[Json] = [task.execution_arn, task.machine_arn]
         return {**given, "Entries": [_with_resources(entry, own) for entry in entries]}
 
-    def answered(self, result: dict[str, Json], wire: Wire) -> Json:  # noqa: ARG002
+    def answered(self, result: dict[str, Json], wire: Wire) -> Json:
         if result.get("FailedEntryCount"):
             raise TaskFault("EventBridge.FailedEntry", dumps(result))
         return result

@@ -13,7 +13,7 @@ from stepwell.language.values import Json, loads
 from stepwell.tasks.item_reader.rows import Malformed
 
 
-def rows(path: Path, config: Mapping[str, Json], place: Json) -> Iterator[tuple[Json, Json]]:  # noqa: ARG001
+def rows(path: Path, config: Mapping[str, Json], place: Json) -> Iterator[tuple[Json, Json]]:
     """See `Format`; a place is an offset in bytes."""
     with path.open("rb") as file:
         if isinstance(place, int):

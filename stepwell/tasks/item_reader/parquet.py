@@ -17,7 +17,7 @@ from stepwell.tasks.item_reader.rows import Malformed
 _ROWS = 500  # that are in memory at a time
 
 
-def rows(path: Path, config: Mapping[str, Json], place: Json) -> Iterator[tuple[Json, Json]]:  # noqa: ARG001
+def rows(path: Path, config: Mapping[str, Json], place: Json) -> Iterator[tuple[Json, Json]]:
     """See `Format`; a place is the number of a row."""
     try:
         from pyarrow import ArrowException
