@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from stepwell.engine.dispatch import Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task, TimedOut
+from stepwell.engine.dispatch import Claimed, Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task, TimedOut
 from stepwell.machine import stimulus as stimuli
 from stepwell.machine.execution import Execution
 from stepwell.machine.stimulus import Stimulus
@@ -48,6 +48,8 @@ def stimulus_of(path: str, token: str, outcome: Outcome, child: str = "") -> Sti
             return stimuli.TaskSubmitted(path, token, outcome.output, child)
         case SubmitFailed():
             return stimuli.TaskSubmitFailed(path, token, outcome.error, outcome.cause)
+        case Claimed():
+            return stimuli.ActivityClaimed(path, token, None)
 
 
 async def close(outcomes: object) -> None:

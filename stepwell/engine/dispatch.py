@@ -96,7 +96,15 @@ class StartExecution:
     awaited: bool
 
 
-Outcome: TypeAlias = Succeeded | Failed | TimedOut | Submitted | SubmitFailed
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An activity's task is taken, as a worker takes one: its heartbeats count from now on.
+
+    The end is told by the token, or by a time-out: nothing more is yielded.
+    """
+
+
+Outcome: TypeAlias = Succeeded | Failed | TimedOut | Submitted | SubmitFailed | Claimed
 """What a task has come to."""
 
 Refusal: TypeAlias = Literal["missing", "deleting", "unsupported", "exists", "throttled"]

@@ -388,9 +388,7 @@ class Driver:
         state = frame.program.states[frame.state]
         assert isinstance(state, Task)
         if state.resource.kind == "activity":
-            return (
-                frame.claimed
-                or self._outside.answers_activity(execution, state.name)
-                or self._outside.is_about_to_claim(live.key, state.resource.arn)
-            )
+            if self._outside.answers_activity(execution, state.name):
+                return not frame.claimed  # once it is claimed, no worker holds it, and none ever will
+            return frame.claimed or self._outside.is_about_to_claim(live.key, state.resource.arn)
         return not frame.submitted or frame.child != ""

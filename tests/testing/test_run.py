@@ -121,6 +121,33 @@ def test_an_activity_is_answered_by_its_mock_or_by_nobody() -> None:
         run(dig)
 
 
+def test_an_activity_that_is_never_heard_of_misses_its_heartbeat_after_the_claim() -> None:
+    dig = task(
+        Resource="arn:aws:states:us-east-1:123456789012:activity:dig",
+        HeartbeatSeconds=600,
+        Retry=[{"ErrorEquals": ["States.HeartbeatTimeout"], "IntervalSeconds": 5, "MaxAttempts": 1}],
+    )
+    result = run(dig, {"n": 1}, mocks={"Work": Never()})
+    result.assert_failed("States.Timeout")
+    assert (result.attempts("Work"), result.duration) == (2, 1_205)
+    assert result.called_with("Work") == [{"n": 1}, {"n": 1}]
+    assert [event["type"] for event in result.events][2:5] == [
+        "ActivityScheduled",
+        "ActivityStarted",
+        "ActivityTimedOut",
+    ]
+
+
+def test_never_may_be_one_answer_of_an_activity_among_others() -> None:
+    dig = task(
+        Resource="arn:aws:states:us-east-1:123456789012:activity:dig",
+        TimeoutSeconds=60,
+        Retry=[{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 5, "MaxAttempts": 1}],
+    )
+    result = run(dig, mocks={"Work": [Never(), {"dug": True}]})
+    assert (result.output, result.duration) == ({"dug": True}, 65)
+
+
 def test_the_functions_of_an_app_are_called_where_no_mock_answers(tmp_path: Path) -> None:
     app = Stepwell()
 
