@@ -32,7 +32,7 @@ from stepwell.testing.definition import PLACE, Definition, bind, find_definition
 from stepwell.testing.in_process import InProcess
 from stepwell.testing.mocks import Mock, Mocks, Script, TestFault
 from stepwell.testing.result import Result
-from stepwell.testing.trail import Event
+from stepwell.testing.trail import Event, read_trail
 
 _PAGE = 1_000
 
@@ -159,9 +159,21 @@ class Embedded:
             machine = await engine.store.find_machine(PLACE.machine_arn(bound.machine.name))
             assert machine is not None
             for _, found in await engine.store.list_executions(machine.id, None, None, _PAGE):
-                trail = Result.of(found.change, await _events(engine, found), ()).trail
-                self._coverage.add_trail(bound.machine.name, bound.definition, trail)
+                await self._cover(engine, bound, found)
         return result
+
+    async def _cover(self, engine: Engine, bound: BoundMachine, row: ExecutionRow) -> None:
+        """Note what an execution has used, and the children of its map runs."""
+        if self._run.coverage is None:
+            return
+        trail = read_trail(await _events(engine, row))
+        self._run.coverage.add_trail(bound.machine.name, bound.definition, trail)
+        for _, map_run in await engine.store.list_executions(row.new.key, None, None, _PAGE):
+            after = 0
+            while children := await engine.store.children(map_run.new.key, after, _PAGE):
+                for child in children:
+                    await self._cover(engine, bound, child)
+                after = children[-1].new.key
 
 
 async def _events(engine: Engine, row: ExecutionRow) -> list[Event]:
