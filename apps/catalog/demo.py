@@ -80,9 +80,11 @@ def _run() -> int:
         _print_cost(Endpoint(url), arn)
         if status != "SUCCEEDED" or not (row["knowledge_base_id"] and row["data_source_id"]):
             raise DemoFailed(f"the poll {status}; the row is {row}")
-        if os.environ.get("CI", "").lower() in ("true", "1"):
-            return ExitCode.DONE
         _print_ways_on(url, arn)
+        if os.environ.get("CI", "").lower() in ("true", "1"):
+            print("CI is set: the server ends here.")
+            return ExitCode.DONE
+        print("The server goes on until Ctrl-C.")
         try:
             process.wait()
         except KeyboardInterrupt:
@@ -131,7 +133,7 @@ def _print_ways_on(url: str, arn: str) -> None:
     activate = f"\n  . {os.path.relpath(sys.prefix)}/bin/activate     # stepwell is there"
     on_path = "" if shutil.which("stepwell") else activate
     print(f"""
-The server goes on at {url} until Ctrl-C. In another terminal:
+The AWS API is at {url}. In another terminal:
 {on_path}
   eval "$(stepwell env --endpoint-url {url})"     # an address and credentials for AWS's tools
   aws stepfunctions list-state-machines --endpoint-url {url}
