@@ -130,17 +130,19 @@ def make_functions(app: Stepwell, settings: Settings) -> LambdaService:
     return LambdaService(FunctionRegistry(functions_of(app)), region=settings.region, account=settings.account)
 
 
-def make_dispatcher(functions: LambdaService, settings: Settings, api: StepFunctionsApi) -> Dispatcher:
-    """What carries out tasks: the app's functions, AWS services and this server's own `api`, behind the mocks.
+def load_mocks(settings: Settings) -> MockConfig | None:
+    """The mocks that the settings name. Raises MockConfigError."""
+    return None if settings.mock_config is None else MockConfig.load(settings.mock_config)
 
-    Raises MockConfigError.
-    """
+
+def make_dispatcher(
+    functions: LambdaService, settings: Settings, api: StepFunctionsApi, mocks: MockConfig | None
+) -> Dispatcher:
+    """What carries out tasks: the app's functions, AWS services and this server's own `api`, behind the mocks."""
     clients = AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
     services: dict[str, Integration] = {**aws_integrations(clients), "aws-sdk:sfn": StepFunctions(api)}
     dispatcher = TaskDispatcher(functions, services)
-    if settings.mock_config is None:
-        return dispatcher
-    return MockDispatcher(MockConfig.load(settings.mock_config), dispatcher)
+    return dispatcher if mocks is None else MockDispatcher(mocks, dispatcher)
 
 
 def make_data_sets(settings: Settings) -> DataSets:

@@ -35,6 +35,7 @@ from stepwell.assembly import (
     bind_machines,
     deploy,
     load_app,
+    load_mocks,
     make_data_sets,
     make_dispatcher,
     make_functions,
@@ -48,6 +49,7 @@ from stepwell.mounts import mounted, routes, started
 from stepwell.settings import Settings
 from stepwell.store.open import open_store
 from stepwell.tasks.lambda_service import LambdaService
+from stepwell.tasks.mocked_cases import MockedCases
 
 _COUNTED = 1_000  # machines; more are "1000 and more"
 
@@ -72,10 +74,12 @@ async def serve(settings: Settings) -> None:
     machines = bind_machines(app, Place(settings.region, settings.account))
     api = InProcessApi()
     functions = make_functions(app, settings)
-    dispatcher, data = make_dispatcher(functions, settings, api), make_data_sets(settings)
+    mocks = load_mocks(settings)
+    dispatcher, data = make_dispatcher(functions, settings, api, mocks), make_data_sets(settings)
     stop = _Stop(settings.grace)
     stop.listen_for_signals()
-    async with _running(settings, machines, functions, dispatcher, data, api, stop) as context, started(apps):
+    cases = MockedCases(mocks)
+    async with _running(settings, machines, functions, dispatcher, data, api, cases, stop) as context, started(apps):
         application = create_app(context, [*function_routes(functions, context), *routes(apps)])
         await _listen(application, port, settings, stop, await _count_machines(context))
 
@@ -114,6 +118,7 @@ async def _running(
     dispatcher: Dispatcher,
     data: DataSets,
     api: InProcessApi,
+    mocked_cases: MockedCases,
     stop: _Stop,
 ) -> AsyncIterator[ApiContext]:
     """The engine on its store, with the app's machines."""
@@ -128,6 +133,7 @@ async def _running(
             allowed_hosts=frozenset({*settings.allowed_hosts, settings.host.strip("[]")}),
             closing=stop.asked,
             clock=settings.clock,
+            mocked_cases=mocked_cases,
         )
         # Before the start, which dispatches again what was not finished:
         api.bind(context)

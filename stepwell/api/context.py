@@ -16,6 +16,7 @@ from stepwell.api.page_tokens import PageTokens
 from stepwell.engine.clock import ClockName
 from stepwell.engine.engine import Engine
 from stepwell.store.protocol import Store
+from stepwell.tasks.mocked_cases import MockedCases
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT = "123456789012"
@@ -33,10 +34,11 @@ def real_now() -> int:
 class ApiContext:
     """The surroundings of all requests.
 
-    `region` is that of a request whose signature names none; `account` that of every ARN made here. `allowed_hosts` are
-    names beyond the loopback ones that the Host header may carry; one that begins with a dot allows all names below it.
-    `closing` is set when the server shuts down: long polls then end at once with an empty answer. `clock` is the one
-    that executions are started on which ask for none. `now` is the real clock, in milliseconds since 1970.
+    `region` is that of a request whose signature names none; `account` that of every ARN made here. `allowed_hosts`
+    are names beyond the loopback ones that the Host header may carry; one that begins with a dot allows all names
+    below it. `closing` is set when the server shuts down: long polls then end at once with an empty answer. `clock` is
+    the one that executions are started on which ask for none. `mocked_cases` hears of every test case that is asked
+    for. `now` is the real clock, in milliseconds since 1970.
     """
 
     engine: Engine
@@ -46,6 +48,7 @@ class ApiContext:
     allowed_hosts: frozenset[str] = frozenset()
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     clock: ClockName = "real"
+    mocked_cases: MockedCases = field(default_factory=MockedCases)
     now: Callable[[], int] = real_now
 
     def __post_init__(self) -> None:
@@ -68,6 +71,7 @@ async def open_context(
     allowed_hosts: frozenset[str] = frozenset(),
     closing: asyncio.Event | None = None,
     clock: ClockName = "real",
+    mocked_cases: MockedCases | None = None,
     now: Callable[[], int] = real_now,
 ) -> ApiContext:
     """The context of a server over an engine; reads the key of the page tokens from the engine's store."""
@@ -80,5 +84,6 @@ async def open_context(
         allowed_hosts=allowed_hosts,
         closing=closing or asyncio.Event(),
         clock=clock,
+        mocked_cases=mocked_cases or MockedCases(),
         now=now,
     )

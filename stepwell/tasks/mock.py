@@ -119,6 +119,10 @@ class MockConfig:
         """The mocks of a test case; None where the machine or the case is not configured."""
         return self._machines.get(machine, {}).get(case)
 
+    def test_cases(self, machine: str) -> Sequence[str]:
+        """The names of a machine's test cases, in the order of the configuration; none where it is not configured."""
+        return tuple(self._machines.get(machine, {}))
+
 
 class MockDispatcher:
     """Answers mocked states from a configuration and hands all other tasks to `inner`."""
@@ -151,7 +155,7 @@ class MockDispatcher:
     def _find(self, machine_arn: str, test_case: str | None, state_name: str) -> MockedResponses | None:
         if test_case is None:
             return None
-        case = self._config.test_case(_machine_name(machine_arn), test_case)
+        case = self._config.test_case(machine_name(machine_arn), test_case)
         return None if case is None else case.get(state_name)
 
     async def _answer(self, task: Task, mocked: MockedResponses) -> AsyncIterator[Outcome]:
@@ -180,7 +184,7 @@ def _outcome(task: Task, response: MockedResponse) -> Outcome:
     return Failed(response.error, response.cause)
 
 
-def _machine_name(arn: str) -> str:
+def machine_name(arn: str) -> str:
     """`NAME` of `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`, with or without version, alias or a Map's label."""
     parts = arn.split(":")
     return parts[6].partition("/")[0] if len(parts) > 6 else arn

@@ -87,6 +87,18 @@ async def test_a_test_case_of_the_mocks_is_no_part_of_the_arn(aws, definitions) 
     assert (await aws.callbacks.tasks.get()).test_case == long
 
 
+@pytest.mark.parametrize("operation", ["StartExecution", "StartSyncExecution"])
+async def test_a_test_case_that_has_no_mocks_runs_without_and_is_told_once_in_the_log(aws, operation, caplog) -> None:
+    kind = "EXPRESS" if operation == "StartSyncExecution" else "STANDARD"
+    await aws.create(type=kind)
+    for case in ("", "#Typo", "#Typo", "#Other"):
+        await aws(operation, stateMachineArn=f"{ARN}{case}")
+    told = [record for record in caplog.records if record.name == "stepwell.mocks"]
+    assert [record.levelname for record in told] == ["WARNING", "WARNING"]
+    assert '"Typo" without mocks: no SFN_MOCK_CONFIG is set' in told[0].getMessage()
+    assert '"Other"' in told[1].getMessage()
+
+
 async def test_a_stopped_execution_shows_error_and_cause_and_stops_once(aws, definitions) -> None:
     await aws.create(definition=definitions["wait"])
     await aws.start(ARN, name="one")

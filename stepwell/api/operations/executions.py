@@ -60,6 +60,8 @@ async def requested_start(request: Request) -> StartRequest:
             raise faults.invalid_execution_input(fault)
     trace_header = request.optional_text("traceHeader")
     clock = clock_of(request.clock, trace_header, request.context.clock)
+    if request.test_case is not None:
+        request.context.mocked_cases.ask(machine.arn, request.test_case)
     arn_of = express_arn if machine.type == EXPRESS else arns.execution_arn
     return StartRequest(
         machine=machine,
