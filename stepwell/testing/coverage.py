@@ -56,11 +56,12 @@ class Part:
 
 @dataclass(slots=True)
 class MachineCoverage:
-    """The parts of a machine, and those that were reached."""
+    """The parts of a machine, and those that were reached. `uncounted` are parts that nothing can tell of."""
 
     name: str
     parts: tuple[Part, ...]
     reached: set[Part] = field(default_factory=set)
+    uncounted: tuple[Part, ...] = ()
 
     def missed(self) -> list[Part]:
         return [part for part in self.parts if part not in self.reached]
@@ -85,10 +86,12 @@ class Coverage:
 
     def add(self, name: str, program: Program) -> MachineCoverage:
         """The coverage of a machine, with all of its parts in it. Machines of the same name and parts are one."""
-        parts = tuple(_parts(program))
+        without_history = set(_without_history(program))
+        uncounted = tuple(part for part in _parts(program) if _only_history_tells(part, program, without_history))
+        parts = tuple(part for part in _parts(program) if part not in uncounted)
         key = (name, sha256("\n".join(f"{part.kind} {part}" for part in parts).encode()).hexdigest())
         if key not in self.machines:
-            self.machines[key] = MachineCoverage(name, parts)
+            self.machines[key] = MachineCoverage(name, parts, uncounted=uncounted)
         return self.machines[key]
 
     def compile(self, names: Mapping[str, str]) -> Callable[[str], Program]:
@@ -137,6 +140,9 @@ class Coverage:
                     {"kind": part.kind, "state": part.state, "detail": part.detail, "reached": part in machine.reached}
                     for part in machine.parts
                 ],
+                "uncounted": [
+                    {"kind": part.kind, "state": part.state, "detail": part.detail} for part in machine.uncounted
+                ],
             }
             for key, machine in self.machines.items()
             for reached, there in (machine.count(),)
@@ -146,7 +152,8 @@ class Coverage:
         """Add what another process has dumped."""
         for entry in dumped:
             parts = {Part(found["kind"], found["state"], found["detail"]): found["reached"] for found in entry["parts"]}
-            new = MachineCoverage(entry["name"], tuple(parts))
+            uncounted = tuple(Part(found["kind"], found["state"], found["detail"]) for found in entry["uncounted"])
+            new = MachineCoverage(entry["name"], tuple(parts), uncounted=uncounted)
             machine = self.machines.setdefault((entry["name"], entry["key"]), new)
             machine.reached.update(part for part, reached in parts.items() if reached)
 
@@ -163,18 +170,14 @@ def states_of(program: Program) -> Iterator[tuple[str, State]]:
 
 
 def _parts(program: Program) -> Iterator[Part]:
-    without_history = set(_without_history(program))
     for name, state in states_of(program):
-        if isinstance(state, Fail) and name in without_history:
-            continue
         yield Part("state", name)
         if isinstance(state, Choice):
             yield from (_branch(state, index) for index in range(len(state.branches)))
             if state.default is not None:
                 yield _branch(state, None)
         elif isinstance(state, Task | Map | Parallel):
-            if name not in without_history:
-                yield from (_retrier(name, index, retrier) for index, retrier in enumerate(state.retry))
+            yield from (_retrier(name, index, retrier) for index, retrier in enumerate(state.retry))
             yield from (_catcher(name, index, catcher) for index, catcher in enumerate(state.catch))
 
 
@@ -183,6 +186,13 @@ def _without_history(program: Program) -> Iterator[str]:
     for _, state in states_of(program):
         if isinstance(state, Map) and state.distribution is not None and state.distribution.express:
             yield from (name for name, _ in states_of(state.processor))
+
+
+def _only_history_tells(part: Part, program: Program, without_history: set[str]) -> bool:
+    """Whether a part is in a state that keeps no history, and can be read off nothing else."""
+    if part.state not in without_history:
+        return False
+    return part.kind == "retrier" or (part.kind == "state" and isinstance(dict(states_of(program))[part.state], Fail))
 
 
 def _branch(state: Choice, index: int | None) -> Part:

@@ -42,6 +42,7 @@ def table(coverage: Coverage) -> Iterator[str]:
         yield _line(row, widths)
         if found is not None:
             yield from (f"  missed {part.kind:<8} {part}" for part in found.missed())
+            yield from (f"  not counted: {part.kind} {part} (Express children)" for part in found.uncounted)
 
 
 def _line(cells: Iterable[str], widths: Iterable[int]) -> str:

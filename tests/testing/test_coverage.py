@@ -8,6 +8,7 @@ import pytest
 
 from stepwell.testing import Throw, run
 from stepwell.testing.coverage import Coverage
+from stepwell.testing.report import table
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:work"
 
@@ -79,6 +80,13 @@ def test_retriers_and_fail_states_of_express_children_are_left_out_for_they_keep
     (machine,) = coverage.machines.values()
     assert (machine.count("state"), machine.count("retrier")) == ((5, 5), (0, 0))
     assert missed(coverage) == []
+    loaded = Coverage()
+    loaded.load(coverage.dump())
+    for told in (coverage, loaded):
+        assert [line for line in table(told) if "not counted" in line] == [
+            "  not counted: retrier Work retry 0 on Busy (Express children)",
+            "  not counted: state Failed (Express children)",
+        ]
 
 
 @pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
