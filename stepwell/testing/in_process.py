@@ -42,9 +42,9 @@ class InProcess(LambdaService):
         qualifier: str | None = None,
         client_context: str | None = None,
         idempotency_key: str | None = None,
-        execution_arn: str | None = None,  # noqa: ARG002
+        execution_arn: str | None = None,
         request_id: str | None = None,
-        tail: bool = False,  # noqa: ARG002  # nothing is logged apart
+        tail: bool = False,  # nothing is logged apart
     ) -> Reply:
         named = FunctionName.parse(name)
         request_id = request_id or str(uuid.uuid4())

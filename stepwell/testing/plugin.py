@@ -102,7 +102,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  # pytest-xdist's names
+def pytest_testnodedown(node: Any, error: object) -> None:  # pytest-xdist's names
     """A worker of pytest-xdist has ended: take what it has reached."""
     coverage = node.config.stash.get(_COVERAGE, None)
     dumped = getattr(node, "workeroutput", {}).get(_DUMPED)
