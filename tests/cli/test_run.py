@@ -108,10 +108,21 @@ def test_an_input_that_is_no_json_is_wrong_use(folder: Shell) -> None:
     assert done.stderr.startswith("stepwell: The input is no JSON: ")
 
 
+def ctrl_c_counts() -> None:
+    """As in a terminal. A runner that is itself in a shell's background has SIGINT ignored, and hands that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_quietly(folder: Shell) -> None:
     words = [sys.executable, "-m", "stepwell", "run", "waits.asl.json", "--input", '{"seconds": 600}']
     process = subprocess.Popen(
-        words, cwd=folder.folder, env=folder.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words,
+        cwd=folder.folder,
+        env=folder.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=ctrl_c_counts,
     )
     assert process.stderr is not None
     first = process.stderr.readline()
