@@ -10,10 +10,22 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
+
+from stepwell.schedule.declared import (
+    DEFAULT_GROUP,
+    MAX_AGE,
+    MAX_RETRIES,
+    CatchUp,
+    DeclaredSchedule,
+    Overlap,
+    input_text,
+    moment,
+)
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
 """`handler(event, context)`, as AWS Lambda calls it; sync or async."""
@@ -64,6 +76,7 @@ class Stepwell:
         self._functions: dict[str, AppFunction] = {}
         self._machines: dict[str, AppMachine] = {}
         self._mounts: dict[str, AsgiApp | str] = {}
+        self._schedules: dict[tuple[str, str], DeclaredSchedule] = {}
 
     @property
     def functions(self) -> Mapping[str, AppFunction]:
@@ -79,6 +92,11 @@ class Stepwell:
     def mounts(self) -> Mapping[str, AsgiApp | str]:
         """The ASGI apps by path; a text is `module:attribute`."""
         return self._mounts
+
+    @property
+    def schedules(self) -> Sequence[DeclaredSchedule]:
+        """The schedules, as they were declared."""
+        return tuple(self._schedules.values())
 
     def function(
         self,
@@ -137,6 +155,65 @@ class Stepwell:
             role_arn=role_arn,
             tags=dict(tags or {}),
             substitutions=dict(substitutions or {}),
+        )
+
+    def schedule(
+        self,
+        name: str,
+        expression: str,
+        *,
+        machine: str | None = None,
+        function: str | None = None,
+        target: str | None = None,
+        input: Any = None,
+        timezone: str = "UTC",
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        window: int | None = None,
+        group: str = DEFAULT_GROUP,
+        enabled: bool = True,
+        description: str | None = None,
+        role_arn: str | None = None,
+        delete_when_done: bool = False,
+        catch_up: CatchUp = "all",
+        overlap: Overlap = "allow",
+        max_age: int = MAX_AGE,
+        max_retries: int = MAX_RETRIES,
+    ) -> None:
+        """Start a state machine or a function at a time: `rate(5 minutes)`, `cron(0 8 ? * MON-FRI *)`, `at(...)`.
+
+        One of `machine` and `function` (names), and `target` (an ARN) says what. `input` is a JSON value, or its text.
+        `window` lets a run begin up to as many minutes late; `catch_up` says what becomes of runs that fell due while
+        no server ran, `overlap` whether a run is left out while an earlier one's execution runs; `max_age` (seconds)
+        and `max_retries` bound how long a start that fails is tried again. docs/schedules.md tells more. Raises
+        AppError where the name is taken, or the input or a date cannot be read.
+        """
+        if (group, name) in self._schedules:
+            raise AppError(f"Two schedules of the group {group!r} are named {name!r}. Give one of them another name.")
+        try:
+            text, first, last = input_text(input), moment(start), moment(end)
+        except (TypeError, ValueError) as error:
+            raise AppError(f"schedule {name!r}: {error}.") from error
+        self._schedules[group, name] = DeclaredSchedule(
+            name=name,
+            expression=expression,
+            group=group,
+            machine=machine,
+            function=function,
+            target=target,
+            input=text,
+            timezone=timezone,
+            start=first,
+            end=last,
+            window=window,
+            enabled=enabled,
+            description=description,
+            role_arn=role_arn,
+            delete_when_done=delete_when_done,
+            catch_up=catch_up,
+            overlap=overlap,
+            max_age=max_age,
+            max_retries=max_retries,
         )
 
     def mount(self, path: str, asgi_app: AsgiApp | str) -> None:
