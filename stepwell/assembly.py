@@ -29,7 +29,8 @@ from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.map_run.data_set import DataSets
 from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
-from stepwell.settings import Settings
+from stepwell.settings import VAULT_KEY_VARIABLE, Settings
+from stepwell.store.open import store_file
 from stepwell.tasks.aws.client import AwsClients
 from stepwell.tasks.aws_service import aws_integrations
 from stepwell.tasks.data_sets import ObjectDataSets
@@ -40,6 +41,9 @@ from stepwell.tasks.mock import MockConfig, MockDispatcher
 from stepwell.tasks.object_folder import FolderObjects
 from stepwell.tasks.object_s3 import S3Objects
 from stepwell.tasks.step_functions import StepFunctions, StepFunctionsApi
+from stepwell.vault.key_file import KeyFile
+from stepwell.vault.keys import VariableKeys
+from stepwell.vault.vault import Vault
 
 _UNFILLED = re.compile(r"\$\{[A-Za-z0-9_:.]+\}")
 
@@ -143,6 +147,16 @@ def make_dispatcher(
     services: dict[str, Integration] = {**aws_integrations(clients), "aws-sdk:sfn": StepFunctions(api)}
     dispatcher = TaskDispatcher(functions, services)
     return dispatcher if mocks is None else MockDispatcher(mocks, dispatcher)
+
+
+def make_vault(settings: Settings, environ: Mapping[str, str]) -> Vault:
+    """What sealed values are kept with: the keys in the environment, else those in the file beside the database.
+
+    Raises StoreError where the store has no name."""
+    if keys := environ.get(VAULT_KEY_VARIABLE):
+        return Vault(VariableKeys(VAULT_KEY_VARIABLE, keys))
+    file = store_file(settings.store)
+    return Vault() if file is None else Vault(KeyFile(file.with_name(f"{file.name}.key")))
 
 
 def make_data_sets(settings: Settings) -> DataSets:

@@ -39,6 +39,7 @@ from stepwell.assembly import (
     make_data_sets,
     make_dispatcher,
     make_functions,
+    make_vault,
 )
 from stepwell.aws_environment import aws_variables
 from stepwell.engine.dispatch import Dispatcher
@@ -125,7 +126,7 @@ async def _running(
     store = await open_store(settings.store)
     try:
         limits = EngineSettings(express_executions=settings.express_executions)
-        engine = Engine(store, dispatcher, limits, data=data)
+        engine = Engine(store, dispatcher, limits, data=data, vault=make_vault(settings, os.environ))
         context = await open_context(
             engine,
             region=settings.region,

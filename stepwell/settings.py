@@ -25,6 +25,7 @@ from stepwell.engine.clock import ClockName
 CONFIG_FILE = "stepwell.toml"
 CONFIG_VARIABLE = "STEPWELL_CONFIG"
 PREFIX = "STEPWELL_"
+VAULT_KEY_VARIABLE = "STEPWELL_VAULT_KEY"  # no setting: nothing that shows settings shows keys
 AWS_VARIABLES = {"SFN_MOCK_CONFIG": "mock_config"}  # read below the STEPWELL_ name of the same setting
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -213,7 +214,7 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, object]:
         if environ.get(variable):
             values[name] = _converted(name, environ[variable], variable, strict=False)
     for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+        if not variable.startswith(PREFIX) or variable in (CONFIG_VARIABLE, VAULT_KEY_VARIABLE):
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in _FIELDS:

@@ -84,7 +84,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "language": frozenset({"jlens", "orjson", "re2"}),
     "machine": frozenset({"orjson"}),
     "store": frozenset({"orjson", "msgspec"}),
-    "vault": frozenset(),
+    "vault": frozenset({"boto3", "botocore", "cryptography"}),
     "engine": frozenset({"orjson", "msgspec"}),
     "tasks": frozenset({"orjson", "msgspec", "boto3", "botocore", "pyarrow"}),
     "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn", "botocore"}),

@@ -50,6 +50,7 @@ from stepwell.machine.history import Event
 from stepwell.machine.stimulus import Redrive, Start, Stimulus, Stop, TimerFired
 from stepwell.machine.turn import MapRunStart, Turn
 from stepwell.store.protocol import ExecutionRow, Store, TurnRecord
+from stepwell.vault.vault import Vault
 
 __all__ = ["Engine", "EngineSettings"]
 
@@ -67,10 +68,13 @@ class Engine:
         clock: Clock | None = None,
         data: DataSets | None = None,
         compile: Compile = compile_definition,
+        vault: Vault | None = None,
     ) -> None:
-        """`data` is what map runs read items from and write results to; `compile` makes programs of definitions."""
+        """`data` is what map runs read items from and write results to; `compile` makes programs of definitions.
+        Without a `vault` sealed values can be opened until the process ends."""
         settings = settings or EngineSettings()
         self.store = store
+        self.vault = vault or Vault()
         self._dispatcher = dispatcher
         self._clock = clock or SystemClock()
         self._programs = Programs(store, compile)

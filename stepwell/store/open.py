@@ -28,7 +28,7 @@ async def open_store(url_or_path: str) -> Store:
     the file is not a sound database, StoreFull where it cannot be written, StoreError for all else; an existing file is
     left as it was.
     """
-    path = _path(url_or_path)
+    path = store_file(url_or_path)
     if path is None:
         folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
         let_go = partial(shutil.rmtree, folder, ignore_errors=True)
@@ -40,8 +40,8 @@ async def open_store(url_or_path: str) -> Store:
     return await SqliteStore.open(path)
 
 
-def _path(url_or_path: str) -> Path | None:
-    """The absolute path; None for a store that is to be temporary."""
+def store_file(url_or_path: str) -> Path | None:
+    """The absolute path of a store's file; None for a store that is to be temporary. Raises StoreError."""
     scheme, separator, rest = url_or_path.partition("://")
     if not separator:
         name = url_or_path
