@@ -24,7 +24,7 @@ ID_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`seal` is for AES-256-GCM, `digest` for keyed hashes; both are derived, and neither tells anything of the other."""
+    """`seal` is for AES-256-GCM, `digest` for keyed hashes; neither tells anything of the other."""
 
     id: bytes
     seal: bytes = field(repr=False)
