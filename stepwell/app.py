@@ -26,9 +26,18 @@ from stepwell.schedule.declared import (
     input_text,
     moment,
 )
+from stepwell.tasks.kinds.command import Command as Command
+from stepwell.tasks.kinds.http_endpoint import HttpEndpoint as HttpEndpoint
+from stepwell.tasks.kinds.node_code import NodeCode as NodeCode
+from stepwell.tasks.kinds.other_runtime import OtherRuntime as OtherRuntime
+from stepwell.tasks.kinds.python_code import PythonCode as PythonCode
+from stepwell.tasks.kinds.remote_lambda import RemoteLambda as RemoteLambda
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
 """`handler(event, context)`, as AWS Lambda calls it; sync or async."""
+
+Code: TypeAlias = PythonCode | NodeCode | Command | HttpEndpoint | RemoteLambda | OtherRuntime
+"""What a function may be besides a handler of the app."""
 
 AsgiApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -41,13 +50,20 @@ class AppError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppFunction:
-    """A handler and the name that definitions call it by. `timeout` is in seconds; None takes the default."""
+    """What runs, and the name that definitions call it by. `timeout` is in seconds, `memory` in MB; None takes the
+    default."""
 
     name: str
-    handler: Handler
+    code: Handler | Code
     timeout: float | None = None
     concurrency: int | None = None
+    memory: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def handler(self) -> Handler | None:
+        """The handler, where the function is one of the app's own callables."""
+        return None if isinstance(self.code, Code) else self.code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,27 +120,62 @@ class Stepwell:
         *,
         timeout: float | None = None,
         concurrency: int | None = None,
+        memory: int | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Callable[[_Handler], _Handler]:
         """Bind a handler to a function's name: the last part of its ARN, or what a Resource says in its place.
 
-        `timeout` is in seconds, `concurrency` is how many calls run at once, `environment` is added to the handler's
-        environment variables. Raises AppError where the name is taken.
+        `timeout` is in seconds, `concurrency` is how many calls run at once (0 refuses all), `memory` is in MB and told
+        to the handler, `environment` is added to the handler's environment variables. Raises AppError where the name is
+        taken.
         """
-        if name in self._functions:
-            raise AppError(f"Two handlers are bound to the function {name!r}. Give one of them another name.")
+        self._check_free(name)
 
         def bind(handler: _Handler) -> _Handler:
             self._functions[name] = AppFunction(
                 name=name,
-                handler=handler,
+                code=handler,
                 timeout=timeout,
                 concurrency=concurrency,
+                memory=memory,
                 environment=dict(environment or {}),
             )
             return handler
 
         return bind
+
+    def function_from(
+        self,
+        name: str,
+        code: Code,
+        *,
+        timeout: float | None = None,
+        concurrency: int | None = None,
+        memory: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Bind what is no handler of this app to a function's name.
+
+        app.function_from("Resize", NodeCode("index.handler", "resize"), timeout=30)
+
+        `code` is a PythonCode, NodeCode, Command, HttpEndpoint, RemoteLambda or OtherRuntime; relative folders in it
+        are relative to the file that calls. The rest is as for `function`. Raises AppError where the name is taken.
+        """
+        self._check_free(name)
+        if isinstance(code, PythonCode | NodeCode | Command):
+            code = code.below(_folder_of_caller())
+        self._functions[name] = AppFunction(
+            name=name,
+            code=code,
+            timeout=timeout,
+            concurrency=concurrency,
+            memory=memory,
+            environment=dict(environment or {}),
+        )
+
+    def _check_free(self, name: str) -> None:
+        if name in self._functions:
+            raise AppError(f"Two handlers are bound to the function {name!r}. Give one of them another name.")
 
     def machine(
         self,
@@ -143,8 +194,7 @@ class Stepwell:
         `${AWS::Region}`, `${AWS::AccountId}` and `${AWS::Partition}` need none. Raises AppError where the name is
         taken.
         """
-        caller = sys._getframe(1).f_globals.get("__file__")
-        path = Path(caller).parent / definition if caller else Path(definition)
+        path = _folder_of_caller() / definition
         name = name or path.name.split(".")[0]
         if name in self._machines:
             raise AppError(f"Two definitions are served as the state machine {name!r}. Give one of them `name=`.")
@@ -228,6 +278,12 @@ class Stepwell:
         if path in self._mounts:
             raise AppError(f"Two apps are mounted at {path or '/'!r}.")
         self._mounts[path] = asgi_app
+
+
+def _folder_of_caller() -> Path:
+    """The folder of the file that calls who calls this."""
+    file = sys._getframe(2).f_globals.get("__file__")
+    return Path(file).parent if file else Path()
 
 
 def bind_definition(text: str, functions: Mapping[str, str], substitutions: Mapping[str, str]) -> str:

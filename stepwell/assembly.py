@@ -36,10 +36,13 @@ from stepwell.tasks.aws_service import aws_integrations
 from stepwell.tasks.data_sets import ObjectDataSets
 from stepwell.tasks.dispatcher import Integration, TaskDispatcher
 from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionRegistry
+from stepwell.tasks.function_table import with_tables
+from stepwell.tasks.kinds.python_callable import PythonCallable
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.mock import MockConfig, MockDispatcher
 from stepwell.tasks.object_folder import FolderObjects
 from stepwell.tasks.object_s3 import S3Objects
+from stepwell.tasks.remote_calls import AwsLambda
 from stepwell.tasks.step_functions import StepFunctions, StepFunctionsApi
 from stepwell.vault.key_file import KeyFile
 from stepwell.vault.keys import VariableKeys
@@ -107,31 +110,42 @@ def _import_failed(module: str, error: Exception) -> str:
     return f"{module!r} cannot be imported: {type(error).__name__}: {error}{place}"
 
 
-def functions_of(app: Stepwell) -> list[Function]:
-    """The app's functions as worker processes run them. Raises AppError, with all that is wrong."""
+def functions_of(app: Stepwell, settings: Settings | None = None) -> list[Function]:
+    """The app's functions as they are run, and those of the settings. Raises AppError, with all that is wrong."""
     functions: list[Function] = []
     faults: list[str] = []
     for declared in app.functions.values():
         try:
-            function = Function.of(
-                declared.handler,
+            code = declared.code
+            function = Function(
                 name=declared.name,
+                code=PythonCallable.of(code) if callable(code) else code,
                 timeout=DEFAULT_TIMEOUT if declared.timeout is None else declared.timeout,
                 concurrency=declared.concurrency,
+                memory=declared.memory,
                 environment=declared.environment,
             )
         except ValueError as error:
             faults.append(f"function {declared.name!r}: {error}")
         else:
             functions.append(function)
+    try:
+        if settings is not None:
+            functions = with_tables(functions, settings.functions)
+    except ValueError as error:
+        faults.append(str(error))
     if faults:
         raise AppError("\n".join(faults))
     return functions
 
 
-def make_functions(app: Stepwell, settings: Settings) -> LambdaService:
-    """The app's functions, ready to be called. Raises AppError."""
-    return LambdaService(FunctionRegistry(functions_of(app)), region=settings.region, account=settings.account)
+def make_functions(app: Stepwell, settings: Settings, url: str | None = None) -> LambdaService:
+    """The app's functions, ready to be called; `url` is the server's own, if there is one. Raises AppError."""
+    made_up = os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_LAMBDA")
+    aws = AwsLambda(endpoint=None if endpoint == url else endpoint, made_up=made_up)
+    registry = FunctionRegistry(functions_of(app, settings))
+    return LambdaService(registry, region=settings.region, account=settings.account, aws=aws)
 
 
 def load_mocks(settings: Settings) -> MockConfig | None:

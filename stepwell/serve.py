@@ -74,7 +74,7 @@ async def serve(settings: Settings) -> None:
     apps = mounted(app.mounts)
     machines = bind_machines(app, Place(settings.region, settings.account))
     api = InProcessApi()
-    functions = make_functions(app, settings)
+    functions = make_functions(app, settings, url)
     mocks = load_mocks(settings)
     dispatcher, data = make_dispatcher(functions, settings, api, mocks), make_data_sets(settings)
     stop = _Stop(settings.grace)

@@ -15,12 +15,13 @@ import ipaddress
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, cast, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
 from stepwell.engine.clock import ClockName
+from stepwell.tasks.function_table import FunctionTable
 
 CONFIG_FILE = "stepwell.toml"
 CONFIG_VARIABLE = "STEPWELL_CONFIG"
@@ -113,6 +114,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             " docs/aws-services.md.",
         ),
     ] = ()
+    functions: Annotated[
+        Mapping[str, FunctionTable],
+        Meta(
+            title="tables `[functions.NAME]`, in stepwell.toml only",
+            description="How named functions run: docs/functions.md.",
+        ),
+    ] = {}  # msgspec makes one for each
     log_level: Annotated[
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),
@@ -163,7 +171,7 @@ def is_loopback(host: str) -> bool:
 def default_text(name: str) -> str:
     """The default of a setting as the documentation writes it; empty where there is none."""
     value = _FIELDS[name].default
-    if value is None or value == ():
+    if value is None or value in ((), msgspec.NODEFAULT):
         return ""
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -205,6 +213,8 @@ def _from_file(path: Path | None) -> dict[str, object]:
         text = values.get(name)
         if isinstance(text, str) and "://" not in text:
             values[name] = str(path.parent / text)
+    if tables := cast("Mapping[str, FunctionTable]", values.get("functions", {})):
+        values["functions"] = {name: function.below(path.parent) for name, function in tables.items()}
     return values
 
 
@@ -237,6 +247,8 @@ def _converted(name: str, value: object, source: str, *, strict: bool) -> object
     try:
         return msgspec.convert(value, _FIELDS[name].type, strict=strict)
     except msgspec.ValidationError as error:
+        if isinstance(value, dict):  # a table may hold much; what is wrong in it is told, not all of it
+            raise SettingsError(f"{source}: {str(error).replace('`$', '`' + name)}.") from error
         takes = next(takes for found, takes, _, _ in described() if found == name)
         default = default_text(name)
         way_out = f" Leave it out for {default}." if default else ""

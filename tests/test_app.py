@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from stepwell import Stepwell
+from stepwell import Command, HttpEndpoint, OtherRuntime, PythonCode, Stepwell
 from stepwell.app import AppError, bind_definition
 from stepwell.assembly import Place, bind_machines, functions_of, load_app
+from stepwell.settings import Settings
+from stepwell.tasks.function_table import FunctionTable
+from stepwell.tasks.kinds.python_callable import PythonCallable
 
 GREET = "arn:aws:lambda:us-east-1:123456789012:function:Greet"
 PLACE = Place("us-east-1", "123456789012")
@@ -49,7 +52,36 @@ def test_a_function_runs_as_it_is_declared() -> None:
     app.function("Greet", timeout=30, concurrency=4, environment={"A": "1"})(handler)
     (function,) = functions_of(app)
     assert (function.name, function.timeout, function.concurrency, function.environment) == ("Greet", 30, 4, {"A": "1"})
-    assert function.handler.endswith("test_app:handler")
+    assert isinstance(function.code, PythonCallable)
+    assert function.code.handler.endswith("test_app:handler")
+
+
+def test_what_is_no_handler_of_the_app_is_bound_by_its_description() -> None:
+    app = Stepwell()
+    app.function_from("Resize", PythonCode("src/app.handler", "resize", layers=("common",)), memory=512)
+    app.function_from("Count", Command(["wc", "-c"]), concurrency=0)
+    here = Path(__file__).parent
+    resize, count = functions_of(app)
+    assert resize.code == PythonCode("src/app.handler", here / "resize", (here / "common",))
+    assert (resize.memory, count.most_at_once, count.code) == (512, 0, Command(["wc", "-c"], here))
+
+
+def test_the_settings_say_what_runs_in_a_functions_place() -> None:
+    app = Stepwell()
+    app.function_from("Report", OtherRuntime("java21"), timeout=30, environment={"A": "1"})
+    tables = {
+        "Report": FunctionTable(url="http://127.0.0.1:9000", environment={"B": "2"}),
+        "Count": FunctionTable(command=("wc", "-c")),
+    }
+    report, count = functions_of(app, Settings(functions=tables))
+    assert (report.code, report.timeout) == (HttpEndpoint("http://127.0.0.1:9000"), 30)
+    assert report.environment == {"A": "1", "B": "2"}
+    assert count.code == Command(("wc", "-c"))
+
+
+def test_a_table_of_a_function_that_nothing_declares_must_say_what_runs() -> None:
+    with pytest.raises(AppError, match=r"\[functions\.Count\]: nothing declares this function"):
+        functions_of(Stepwell(), Settings(functions={"Count": FunctionTable(timeout=3.0)}))
 
 
 def test_two_handlers_cannot_have_one_name() -> None:

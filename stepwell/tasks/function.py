@@ -8,13 +8,12 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-import inspect
-import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from stepwell.tasks.kinds.code import Code
+from stepwell.tasks.kinds.python_callable import PythonCallable, qualified_name
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds. AWS Lambda's own default of 3 is meant to be raised by whoever deploys; here nobody deploys, and 60 is what
@@ -28,31 +27,35 @@ _PARTIAL_ARN = re.compile(r"(?P<account>\d{12}):function:(?P<rest>.+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A handler that runs in processes of its own.
+    """A name, the code that is run for it, and within which limits.
 
-    `handler` is `module:attribute` (the attribute may be dotted); `path` are entries that go to the front of the
-    process's `sys.path`. `timeout` is in seconds; `concurrency` is how many calls run at once: as many processes for a
-    plain handler, one process for an `async def`. `environment` comes on top of the server's own.
+    `timeout` is in seconds. `concurrency` is how many calls run at once: others wait their turn, and 0 refuses every
+    call as AWS does; None takes what is usual with this kind of code. `memory` is in MB: the function is told it, and
+    nothing enforces it; None is all that the machine has. `environment` comes on top of the server's own.
     Raises ValueError where a field is not of this form.
     """
 
     name: str
-    handler: str
-    path: tuple[str, ...] = ()
+    code: Code
     timeout: float = DEFAULT_TIMEOUT
-    concurrency: int = field(default_factory=lambda: os.cpu_count() or 1)
+    concurrency: int | None = None
+    memory: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"function name {self.name!r}: only letters, digits, '-' and '_', at most 140")
-        module, colon, attribute = self.handler.partition(":")
-        if not (module and colon and attribute):
-            raise ValueError(f"handler {self.handler!r} of function {self.name}: write it as 'module:attribute'")
         if self.timeout <= 0:
             raise ValueError(f"timeout of function {self.name} must be more than 0 seconds")
-        if self.concurrency < 1:
-            raise ValueError(f"concurrency of function {self.name} must be at least 1")
+        if self.concurrency is not None and self.concurrency < 0:
+            raise ValueError(f"concurrency of function {self.name} must be at least 0")
+        if self.memory is not None and self.memory < 1:
+            raise ValueError(f"memory of function {self.name} must be at least 1 MB")
+
+    @property
+    def most_at_once(self) -> int:
+        """Calls that run at once."""
+        return self.code.usual_concurrency() if self.concurrency is None else self.concurrency
 
     @classmethod
     def of(
@@ -62,42 +65,18 @@ class Function:
         name: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         concurrency: int | None = None,
+        memory: int | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Function:
-        """The function of a callable of this process, one defined in the main script included.
-
-        The child imports the callable's module by the same `sys.path`; a main script is imported under its own name, so
-        that what stands below `if __name__ == "__main__"` does not run. Raises ValueError where the callable cannot be
-        reached by name (a lambda, a nested function).
-        """
-        qualname = getattr(handler, "__qualname__", type(handler).__qualname__)
-        if "<" in qualname or inspect.getmodule(handler) is None:
-            raise ValueError(f"{qualname} cannot be imported by another process: define it at the top of a module")
-        module, path = _importable(handler.__module__)
+        """The function of a callable of this process; see `PythonCallable.of`, which raises ValueError."""
         return cls(
-            name=name or qualname.replace(".", "_"),
-            handler=f"{module}:{qualname}",
-            path=path,
+            name=name or qualified_name(handler).replace(".", "_"),
+            code=PythonCallable.of(handler),
             timeout=timeout,
-            concurrency=concurrency or os.cpu_count() or 1,
+            concurrency=concurrency,
+            memory=memory,
             environment=dict(environment or {}),
         )
-
-
-def _importable(module: str) -> tuple[str, tuple[str, ...]]:
-    """The name under which another process can import `module`, and the `sys.path` entries that it needs."""
-    path = tuple(str(Path(entry).absolute()) for entry in sys.path if not entry.endswith(".zip"))
-    if module != "__main__":
-        return module, path
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:  # started by `python -m package.module`
-        return spec.name, path
-    file = getattr(main, "__file__", None)
-    if file is None:
-        raise ValueError("a handler typed into an interactive session cannot be imported by another process")
-    script = Path(file).absolute()
-    return script.stem, (str(script.parent), *path)
 
 
 @dataclass(frozen=True, slots=True)

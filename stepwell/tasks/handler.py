@@ -23,11 +23,14 @@ Handler: TypeAlias = Callable[[object, object], object]
 
 
 def load(reference: str, path: Iterable[str]) -> Handler:
-    """The handler that `module:attribute` names. Raises RuntimeFault, or what the module raises when it is imported."""
+    """The handler that `module:attribute` names; slashes in the module's name are dots, as on Lambda.
+
+    Raises RuntimeFault, or what the module raises when it is imported.
+    """
     sys.path[:0] = [entry for entry in path if entry not in sys.path]
     module_name, _, attribute = reference.partition(":")
     try:
-        module = importlib.import_module(module_name)
+        module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as fault:
         raise RuntimeFault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {fault}") from fault
     except SyntaxError as fault:

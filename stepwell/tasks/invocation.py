@@ -14,7 +14,26 @@ from dataclasses import dataclass
 MAX_RESPONSE = 6_291_556
 """Bytes of a result that Lambda takes (6 MiB and 100 bytes)."""
 
+MAX_TAIL = 4096
+"""Bytes of a call's log that come with its answer."""
+
 LATEST = "$LATEST"
+
+
+class CallRefused(Exception):
+    """AWS Lambda does not make the call: `shape` is an error of its model, `reason` what it says, `status` that of
+    HTTP; `cause` is what a state machine is told."""
+
+    def __init__(self, shape: str, reason: str, status: int, request_id: str) -> None:
+        self.shape = shape
+        self.reason = reason
+        self.status = status
+        self.request_id = request_id
+        self.cause = (
+            f"{reason} (Service: AWSLambda; Status Code: {status}; Error Code: {shape}; "
+            f"Request ID: {request_id}; Proxy: null)"
+        )
+        super().__init__(self.cause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +98,25 @@ def exited(request_id: str, status: int) -> Answer:
 def not_started(request_id: str, reason: str) -> Answer:
     """No process could be had (no memory, no descriptors are left): the service's fault, worth a retry."""
     return _platform_error(SERVICE_EXCEPTION, f"RequestId: {request_id} Error: {reason}")
+
+
+def too_large() -> Answer:
+    """The function has answered more than Lambda takes."""
+    return function_error(
+        "Function.ResponseSizeTooLarge",
+        f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).",
+    )
+
+
+def function_error(error: str, message: str) -> Answer:
+    """An error that a runtime reports of the code that it runs."""
+    return _platform_error(error, message)
+
+
+def error_type(payload: object) -> str | None:
+    """The errorType of a payload that is an error as Lambda's runtimes frame it."""
+    found = payload.get("errorType") if isinstance(payload, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _platform_error(error: str, message: str) -> Answer:

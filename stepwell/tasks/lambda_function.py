@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
-from stepwell.tasks.invocation import reported_error
-from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
+from stepwell.tasks.invocation import CallRefused, reported_error
+from stepwell.tasks.lambda_service import LambdaService
 
 
 class LambdaFunction:
@@ -28,8 +28,8 @@ class LambdaFunction:
                 idempotency_key=task.idempotency_key,
                 execution_arn=task.execution_arn,
             )
-        except FunctionNotFound as missing:
-            yield Failed("Lambda.ResourceNotFoundException", missing.cause)
+        except CallRefused as refused:
+            yield Failed(f"Lambda.{refused.shape}", refused.cause)
             return
         if reply.answer.error is None:
             yield Succeeded(reply.answer.payload)

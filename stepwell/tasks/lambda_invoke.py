@@ -19,8 +19,8 @@ from uuid import uuid4
 from stepwell.engine.dispatch import Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task
 from stepwell.engine.errors import Stopping
 from stepwell.language.values import Json, dumps, loads
-from stepwell.tasks.invocation import reported_error
-from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
+from stepwell.tasks.invocation import CallRefused, reported_error
+from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.later_call import EventTooLarge
 
 _TYPES = ("Event", "RequestResponse", "DryRun")
@@ -58,8 +58,8 @@ class LambdaInvoke:
         except _Refused as refused:
             yield (SubmitFailed if waits else Failed)(refused.error, refused.cause)
             return
-        except FunctionNotFound as missing:
-            yield (SubmitFailed if waits else Failed)("Lambda.ResourceNotFoundException", missing.cause)
+        except CallRefused as refused:
+            yield (SubmitFailed if waits else Failed)(f"Lambda.{refused.shape}", refused.cause)
             return
         if error is not None:
             yield Failed(error, text)

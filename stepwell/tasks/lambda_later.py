@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
-from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
+from stepwell.tasks.invocation import CallRefused
+from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.later_call import LaterCall
 
 SERVICE: Final = "aws-sdk:stepwell"
@@ -64,8 +65,8 @@ class InvokeLater:
                 execution_arn=call.execution_arn or task.execution_arn,
                 request_id=call.request_id,
             )
-        except FunctionNotFound as missing:
-            yield Failed("Lambda.ResourceNotFoundException", missing.cause)
+        except CallRefused as refused:
+            yield Failed(f"Lambda.{refused.shape}", refused.cause)
             return
         if reply.answer.error is None:
             yield Succeeded("null")

@@ -3,44 +3,35 @@
 Tasks and the Lambda Invoke endpoint are its two clients.
 
 Rules that must stay true here:
-- A function's processes see the server's environment without what is Stepwell's own (`STEPWELL_…`: database URLs,
-  keys, tokens), Lambda's variables, and the function's own on top. The rest of the server's environment is handed on:
-  proxies, certificates, AWS credentials and endpoints are what handlers reach the world with.
-- A name that leads nowhere is answered in AWS's words.
+- Whatever a function is, it is called in the same way: by its name, through its runner.
+- A name that leads nowhere, and a function that takes no call, are answered in AWS's words.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import sys
-import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stepwell.tasks.function import Function, FunctionName, FunctionRegistry
-from stepwell.tasks.invocation import LATEST, Answer, Invocation
+from stepwell.tasks.invocation import LATEST, Answer, CallRefused, Invocation
 from stepwell.tasks.later_call import KeepCall, LaterCall
 from stepwell.tasks.logs import LogRing, OnLog
-from stepwell.tasks.pool import FunctionPool
+from stepwell.tasks.remote_calls import AwsLambda
+from stepwell.tasks.runner import Runner
+from stepwell.tasks.runners import make_runner
 
 _log = logging.getLogger(__name__)
 _KEYS = uuid.UUID("7d2f5e0a-9c0b-5f2e-8b62-3a1c5b7d9e41")  # the name space of request ids that follow from a key
 
 
-class FunctionNotFound(Exception):
-    """No function has this name. `cause` is AWS's sentence, `arn` the qualified ARN in it."""
+class FunctionNotFound(CallRefused):
+    """No function has this name; `arn` is the qualified ARN that it leads to."""
 
     def __init__(self, arn: str, request_id: str) -> None:
+        super().__init__("ResourceNotFoundException", f"Function not found: {arn}", 404, request_id)
         self.arn = arn
-        self.request_id = request_id
-        self.cause = (
-            f"Function not found: {arn} (Service: AWSLambda; Status Code: 404; "
-            f"Error Code: ResourceNotFoundException; Request ID: {request_id}; Proxy: null)"
-        )
-        super().__init__(self.cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +44,11 @@ class Reply:
 
 
 class LambdaService:
-    """Holds one pool of processes for each function that has been called. Belongs to one event loop.
+    """Holds one runner for each function that has been called. Belongs to one event loop.
 
     `region` and `account` complete names that are not ARNs. `logs` keeps the last lines of every function where no
     `on_log` is given. `keep` is where calls that nobody waits for are kept; without one they are made at once, and lost
-    with the process.
+    with the process. `aws` is where functions of AWS itself are called.
     """
 
     keep: KeepCall | None = None
@@ -69,13 +60,15 @@ class LambdaService:
         region: str = "us-east-1",
         account: str = "123456789012",
         on_log: OnLog | None = None,
+        aws: AwsLambda | None = None,
     ) -> None:
         self.functions = functions
         self.logs = LogRing()
         self._region = region
         self._account = account
         self._on_log: OnLog = on_log or self.logs
-        self._pools: dict[str, FunctionPool] = {}
+        self._aws = aws or AwsLambda()
+        self._runners: dict[str, Runner] = {}
         self._events: set[asyncio.Task[None]] = set()
 
     async def invoke(
@@ -93,11 +86,13 @@ class LambdaService:
         """Call a function and wait for its answer.
 
         `name` is in any form that Lambda takes, `event` is JSON text, `client_context` JSON text; `execution_arn` is
-        that of the execution whose task it is; `request_id` is drawn where there is none. Raises FunctionNotFound.
-        Cancelling it ends the call.
+        that of the execution whose task it is; `request_id` is drawn where there is none. Raises CallRefused, of which
+        FunctionNotFound is one. Cancelling it ends the call.
         """
         request_id = request_id or str(uuid.uuid4())
         function, arn, version = self.resolve(name, qualifier, request_id)
+        if function.most_at_once == 0:
+            raise CallRefused("TooManyRequestsException", "Rate Exceeded.", 429, request_id)
         call = Invocation(
             request_id=request_id,
             function_arn=arn,
@@ -107,7 +102,7 @@ class LambdaService:
             execution_arn=execution_arn,
             tail=tail,
         )
-        return Reply(request_id, version, await self._pool(function).invoke(call))
+        return Reply(request_id, version, await self._runner(function).invoke(call))
 
     async def invoke_later(
         self,
@@ -175,45 +170,18 @@ class LambdaService:
     async def stop(self, grace: float) -> None:
         """End all calls and processes, giving running calls `grace` seconds to end by themselves."""
         events = list(self._events)
-        await asyncio.gather(*(pool.stop(grace) for pool in self._pools.values()))
+        await asyncio.gather(*(runner.stop(grace) for runner in self._runners.values()))
         for event in events:
             event.cancel()
         await asyncio.gather(*events, return_exceptions=True)
 
     def pids(self) -> tuple[int, ...]:
         """The processes of all functions."""
-        return tuple(pid for pool in self._pools.values() for pid in pool.pids)
+        return tuple(pid for runner in self._runners.values() for pid in runner.pids)
 
-    def _pool(self, function: Function) -> FunctionPool:
-        pool = self._pools.get(function.name)
-        if pool is None:
-            pool = FunctionPool(function, _environment(function, self._region), self._on_log)
-            self._pools[function.name] = pool
-        return pool
-
-
-def memory_size() -> int:
-    """The memory that a function may use, in MB: all that the machine has, for nothing less limits it."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1024 * 1024)
-
-
-def _environment(function: Function, region: str) -> Mapping[str, str]:
-    """The environment of a function's processes, with the variables that AWS Lambda sets."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("STEPWELL_")}
-    today = time.strftime("%Y/%m/%d", time.gmtime())
-    return {
-        **inherited,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_size()),
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{today}/[{LATEST}]{uuid.uuid4().hex}",
-        "AWS_REGION": region,
-        "LAMBDA_TASK_ROOT": function.path[0] if function.path else os.getcwd(),  # noqa: PTH109  # as the child sees it
-        "TZ": ":UTC",
-        "_HANDLER": function.handler.replace(":", "."),
-        **function.environment,
-    }
+    def _runner(self, function: Function) -> Runner:
+        runner = self._runners.get(function.name)
+        if runner is None:
+            runner = make_runner(function, self._region, self._aws, self._on_log)
+            self._runners[function.name] = runner
+        return runner

@@ -1,7 +1,7 @@
 """The processes of one function: who runs which call.
 
 Rules that must stay true here:
-- Calls start in the order in which they came; never more than `concurrency` of them run at once.
+- Calls start in the order in which they came; never more than the function allows run at once.
 - Every call has exactly one end: an answer, or a cancellation that has ended what ran for it.
 - A process that is killed takes no further call, and its place is free again only when it is gone.
 - No thread and no process is made for a call that a warm process can take.
@@ -19,13 +19,13 @@ from typing import cast
 from stepwell.tasks import invocation
 from stepwell.tasks.frames import Head
 from stepwell.tasks.function import Function
-from stepwell.tasks.invocation import Answer, Invocation
+from stepwell.tasks.invocation import MAX_TAIL, Answer, Invocation
+from stepwell.tasks.kinds.start import WorkerStart
 from stepwell.tasks.logs import LineCutter, OnLog
 from stepwell.tasks.process import WorkerProcess
 
 _IMPORT_TIME = 10.0  # seconds that a process has for importing its handler, on top of the timeout, as on Lambda
 _CANCEL_TIME = 1.0  # seconds that a cancelled coroutine has to come to its end
-_TAIL = 4096
 
 
 class _Call:
@@ -60,8 +60,9 @@ class _Process:
 class FunctionPool:
     """Runs the calls of one function. Belongs to the event loop that it is used on."""
 
-    def __init__(self, function: Function, environment: Mapping[str, str], on_log: OnLog) -> None:
+    def __init__(self, function: Function, how: WorkerStart, environment: Mapping[str, str], on_log: OnLog) -> None:
         self._function = function
+        self._how = how
         self._environment = environment
         self._on_log = on_log
         self._waiting: deque[_Call] = deque()
@@ -125,7 +126,7 @@ class FunctionPool:
                 self._hand(call, self._free[-1])
         if not self._waiting or self._stopping:
             return
-        limit = self._function.concurrency if self._asynchronous is False else 1
+        limit = self._function.most_at_once if self._asynchronous is False else 1
         coming = sum(not process.ready and not process.retired for process in self._processes.values())
         for _ in range(min(limit - len(self._processes), len(self._waiting) - coming)):
             self._start()
@@ -184,7 +185,7 @@ class FunctionPool:
     # Processes.
 
     def _start(self) -> None:
-        worker = WorkerProcess(self._function, self)
+        worker = WorkerProcess(self._function.name, self._how, self._function.timeout, self)
         process = _Process(worker, LineCutter(self._function.name, self._on_log))
         self._processes[worker] = process
         limit = _IMPORT_TIME + self._function.timeout
@@ -203,7 +204,7 @@ class FunctionPool:
             self._go_on()
 
     def _capacity(self, process: _Process) -> int:
-        return self._function.concurrency if process.asynchronous else 1
+        return self._function.most_at_once if process.asynchronous else 1
 
     def _retire(self, process: _Process) -> None:
         process.retired = True
@@ -262,7 +263,7 @@ class FunctionPool:
         for call in process.calls.values():
             if call.tail is not None and call.invocation.request_id == request_id:
                 call.tail += data
-                del call.tail[:-_TAIL]
+                del call.tail[:-MAX_TAIL]
 
     def printed(self, worker: WorkerProcess, data: bytes) -> None:
         process = self._processes[worker]

@@ -1,11 +1,8 @@
 """One worker process as the server sees it: its start, its socket, its output, its end.
 
 Rules that must stay true here:
-- A fresh interpreter, never a fork of the server: no descriptor, lock or thread of the server is carried over.
-- The process is started by the thread that runs the event loop, which must live on: the kernel ends the process with
-  the thread that started it.
+- A fresh program, never a fork of the server: no descriptor, lock or thread of the server is carried over.
 - The end is told once, after all that the process wrote has been read.
-- A process ends with its whole group, so that what a handler has started ends too.
 """
 
 from __future__ import annotations
@@ -13,20 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
+from stepwell.language.values import Json
+from stepwell.tasks.child import Child
 from stepwell.tasks.frames import FrameError, Head, Unpacker, pack
-from stepwell.tasks.function import Function
+from stepwell.tasks.kinds.start import WorkerStart
 
 _LAST_WORDS = 0.25  # seconds that pipes are read on after the process has ended, where something else holds them open
-_POLL = 0.005  # seconds between two looks where the kernel cannot tell the end of a process
 
 
 class Owner(Protocol):
@@ -46,21 +42,23 @@ class Owner(Protocol):
 class WorkerProcess(asyncio.Protocol):
     """Started with `start`, ended with `kill`."""
 
-    def __init__(self, function: Function, owner: Owner) -> None:
-        self._function = function
+    def __init__(self, name: str, how: WorkerStart, timeout: float, owner: Owner) -> None:
+        """`name` is the function's; `timeout` is in seconds, and the worker's to tell its handler."""
+        self._name = name
+        self._how = how
+        self._timeout = timeout
         self._owner = owner
         self._unpacker = Unpacker()
         self._transport: asyncio.Transport | None = None
         self._output: asyncio.BaseTransport | None = None
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._open = 0
-        self._pidfd: int | None = None
         self._status: int | None = None
         self._told = False
 
     @property
     def pid(self) -> int | None:
-        return None if self._popen is None else self._popen.pid
+        return None if self._child is None else self._child.pid
 
     async def start(self, environment: Mapping[str, str]) -> None:
         """Raises OSError where the machine has no room for a process."""
@@ -74,36 +72,25 @@ class WorkerProcess(asyncio.Protocol):
             cleanup.callback(os.close, write_end)
             output = os.fdopen(read_end, "rb", 0)
             on_error.callback(output.close)
-            self._popen = subprocess.Popen(  # noqa: ASYNC220, S603  # the wait is for exec alone; arguments are our own
-                [
-                    sys.executable,
-                    "-X",
-                    "faulthandler",
-                    "-m",
-                    "stepwell.tasks.worker",
-                    str(theirs.fileno()),
-                    str(os.getpid()),
-                    self._function.name,
-                ],
+            self._child = Child(
+                [*self._how.arguments, str(theirs.fileno()), str(os.getpid()), self._name],
+                folder=self._how.folder,
+                environment=_with_stepwell(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
-                pass_fds=(theirs.fileno(),),
-                env=_with_stepwell(environment),
-                start_new_session=True,
+                descriptors=(theirs.fileno(),),
+                ended=self._exited,
             )
             on_error.pop_all()
-        if hasattr(os, "pidfd_open"):
-            self._pidfd = os.pidfd_open(self._popen.pid)
-            loop.add_reader(self._pidfd, self._exited)
         self._open = 2
         self._output, _ = await loop.connect_read_pipe(lambda: _RawOutput(self, self._owner), output)
         ours.setblocking(False)
         await loop.create_unix_connection(lambda: self, sock=ours)
-        function = self._function
-        self.send(
-            {"setup": {"handler": function.handler, "path": list(function.path), "timeout": function.timeout}},
-        )
+        setup: dict[str, Json] = {
+            name: value if isinstance(value, str) else list(value) for name, value in self._how.setup.items()
+        }
+        self.send({"setup": {**setup, "timeout": self._timeout}})
 
     def send(self, head: Head, body: bytes = b"") -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -111,9 +98,8 @@ class WorkerProcess(asyncio.Protocol):
 
     def kill(self) -> None:
         """End the process and what it has started; `ended` tells when it is gone."""
-        if self._popen is not None and self._status is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
+        if self._child is not None:
+            self._child.kill()
 
     # What the event loop tells.
 
@@ -129,8 +115,6 @@ class WorkerProcess(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.kill()  # without its socket a process can do nothing; one that is ending already is not disturbed
-        if self._pidfd is None:
-            self._look()
         self.closed()
 
     def closed(self) -> None:
@@ -138,24 +122,11 @@ class WorkerProcess(asyncio.Protocol):
         self._open -= 1
         self._tell_end()
 
-    def _look(self) -> None:
-        if self._popen is not None and self._popen.poll() is None:
-            asyncio.get_running_loop().call_later(_POLL, self._look)
-        else:
-            self._exited()
-
-    def _exited(self) -> None:
-        assert self._popen is not None
-        loop = asyncio.get_running_loop()
-        self.kill()  # the group's name is still ours: its leader has not been waited for
-        self._status = self._popen.wait()
-        if self._pidfd is not None:
-            loop.remove_reader(self._pidfd)
-            os.close(self._pidfd)
-            self._pidfd = None
+    def _exited(self, status: int) -> None:
+        self._status = status
         self._tell_end()
         if not self._told:
-            loop.call_later(_LAST_WORDS, self._stop_reading)
+            asyncio.get_running_loop().call_later(_LAST_WORDS, self._stop_reading)
 
     def _stop_reading(self) -> None:
         for transport in (self._transport, self._output):

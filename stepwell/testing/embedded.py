@@ -80,7 +80,7 @@ class Embedded:
         """The first of the `machines` is run."""
         self._run = run
         self._machines = machines
-        handlers = {name: function.handler for name, function in app.functions.items()}
+        handlers = {name: function.handler for name, function in app.functions.items() if function.handler}
         self._functions = InProcess(handlers, self._handler_failed)
         self._mocks = Mocks(run.mocks, TaskDispatcher(self._functions), self._reaches, script)
         self._coverage = run.coverage or Coverage()

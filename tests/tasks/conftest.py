@@ -10,6 +10,7 @@ import pytest
 from stepwell.engine.dispatch import Task
 from stepwell.language.model import Resource
 from stepwell.tasks.function import Function, FunctionRegistry
+from stepwell.tasks.kinds.python_callable import PythonCallable
 from stepwell.tasks.lambda_service import LambdaService
 
 HANDLERS = str(Path(__file__).parent / "handlers")
@@ -22,7 +23,7 @@ async def serve() -> AsyncIterator[Callable[..., LambdaService]]:
     services: list[LambdaService] = []
 
     def start(handler: str, *, path: tuple[str, ...] = (HANDLERS,), **fields: object) -> LambdaService:
-        function = Function(name="f", handler=handler, path=path, **fields)
+        function = Function(name="f", code=PythonCallable(handler=handler, path=path), **fields)
         services.append(LambdaService(FunctionRegistry([function])))
         return services[-1]
 

@@ -3,6 +3,9 @@
 import pytest
 
 from stepwell.tasks.function import Function, FunctionName, FunctionRegistry
+from stepwell.tasks.kinds.python_callable import PythonCallable
+
+CODE = PythonCallable(handler="app:handler")
 
 
 @pytest.mark.parametrize(
@@ -20,13 +23,13 @@ from stepwell.tasks.function import Function, FunctionName, FunctionRegistry
     ],
 )
 def test_a_function_is_found_by_every_name_that_lambda_takes(name):
-    function = Function(name="orders", handler="app:handler")
+    function = Function(name="orders", code=CODE)
     assert FunctionRegistry([function]).find(name) is function
 
 
 @pytest.mark.parametrize("name", ["order", "", "orders:", "orders:a:b", "arn:aws:sqs:us-east-1:1:orders", "or ders"])
 def test_another_name_leads_to_nothing(name):
-    assert FunctionRegistry([Function(name="orders", handler="app:handler")]).find(name) is None
+    assert FunctionRegistry([Function(name="orders", code=CODE)]).find(name) is None
 
 
 def test_a_name_is_completed_to_an_arn():
@@ -37,21 +40,21 @@ def test_a_name_is_completed_to_an_arn():
 
 def test_a_name_is_given_once():
     with pytest.raises(ValueError, match="two functions named orders"):
-        FunctionRegistry([Function(name="orders", handler=handler) for handler in ("a:b", "c:d")])
+        FunctionRegistry([Function(name="orders", code=CODE) for _ in range(2)])
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"name": "a b"}, "letters"),
-        ({"handler": "app.handler"}, "module:attribute"),
         ({"timeout": 0}, "timeout"),
-        ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": -1}, "concurrency"),
+        ({"memory": 0}, "memory"),
     ],
 )
 def test_a_description_that_is_not_right_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
-        Function(**{"name": "orders", "handler": "app:handler", **fields})
+        Function(**{"name": "orders", "code": CODE, **fields})
 
 
 def test_a_callable_that_no_other_process_could_import_is_refused():

@@ -18,10 +18,11 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 SERVER = """
 import asyncio, json, sys
 from stepwell.tasks.function import Function, FunctionRegistry
+from stepwell.tasks.kinds.python_callable import PythonCallable
 from stepwell.tasks.lambda_service import LambdaService
 
 async def main():
-    function = Function(name="f", handler=sys.argv[1], path=(sys.argv[2],))
+    function = Function(name="f", code=PythonCallable(handler=sys.argv[1], path=(sys.argv[2],)))
     await LambdaService(FunctionRegistry([function])).invoke("f", json.dumps(sys.argv[3]))
 
 asyncio.run(main())

@@ -12,6 +12,7 @@ from stepwell import Stepwell
 
 app = Stepwell()
 for function in real.functions.values():
+    assert function.handler is not None
     app.function(function.name, timeout=function.timeout, concurrency=function.concurrency)(function.handler)
 for name in real.machines:
     app.machine(os.environ["CATALOG_QUICK_MACHINE"], name=name)

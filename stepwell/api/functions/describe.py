@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import platform
-import sys
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -24,8 +23,9 @@ from stepwell.api.functions.invoke import named
 from stepwell.api.functions.wire import answer, invalid, not_found
 from stepwell.language.values import Json
 from stepwell.tasks.function import Function
+from stepwell.tasks.function_environment import memory_size
 from stepwell.tasks.invocation import LATEST
-from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService, memory_size
+from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
 
 _PAGE: Final = 50  # functions (API reference, ListFunctions)
 
@@ -57,7 +57,7 @@ class Descriptions:
             "Configuration": dict(configuration),
             "Code": {},
             "Tags": {},
-            "Concurrency": {"ReservedConcurrentExecutions": function.concurrency},
+            "Concurrency": {"ReservedConcurrentExecutions": function.most_at_once},
         }
         return answer(orjson.dumps(body))
 
@@ -76,19 +76,17 @@ class Descriptions:
         return {
             "FunctionName": function.name,
             "FunctionArn": arn,
-            "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
             "Role": self._role,
-            "Handler": function.handler.replace(":", "."),
             "CodeSize": 0,
             "Description": "",
             "Timeout": math.ceil(function.timeout),
-            "MemorySize": memory_size(),
+            "MemorySize": memory_size(function),
             "LastModified": self._since,
             "Version": version,
             "TracingConfig": {"Mode": "PassThrough"},
             "State": "Active",
             "LastUpdateStatus": "Successful",
-            "PackageType": "Zip",
+            **function.code.configuration(),
             "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
             "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{function.name}"},
             **_environment(function),

@@ -22,6 +22,7 @@ from stepwell.api.hosts import host_guard
 from stepwell.engine.errors import Stopping
 from stepwell.language.values import Json
 from stepwell.store.protocol import StoreFull
+from stepwell.tasks.invocation import CallRefused
 from stepwell.tasks.lambda_service import FunctionNotFound
 
 _log = logging.getLogger("stepwell.api")
@@ -78,6 +79,8 @@ def answering(context: ApiContext, handle: Handler) -> Handler:
             fault = refused
         except FunctionNotFound as missing:
             fault, request_id = not_found(missing.arn), missing.request_id
+        except CallRefused as call:
+            fault, request_id = LambdaFault(call.shape, call.reason, call.status), call.request_id
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except Stopping:
