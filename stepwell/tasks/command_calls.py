@@ -27,8 +27,8 @@ from stepwell.tasks.invocation import (
     error_type,
     exited,
     function_error,
-    not_started,
     too_large,
+    unstartable,
 )
 from stepwell.tasks.kinds.command import Command
 from stepwell.tasks.separate_calls import Write
@@ -49,7 +49,7 @@ class CommandCalls:
         try:
             status = await self._run(call, result, write)
         except OSError as fault:
-            return not_started(call.request_id, f"{self._command.arguments[0]}: {fault}")
+            return unstartable(call.request_id, fault)
         if len(result) > MAX_RESPONSE:
             return too_large()
         try:
@@ -93,12 +93,13 @@ class CommandCalls:
             for reader, end in zip(readers, (result_end, log_end), strict=True):
                 transport, _ = await loop.connect_read_pipe(partial(_itself, reader), end)
                 ours.callback(transport.close)
-            feeding, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, event)
-            ours.callback(feeding.abort)
+            fed = _End()
+            feeding, _ = await loop.connect_write_pipe(partial(_itself, fed), event)
+            ours.callback(lambda: None if fed.reached.done() else feeding.abort())
             feeding.write(call.event)
             feeding.close()  # once it is written
             status = await ended
-            await asyncio.wait([reader.closed for reader in readers], timeout=_LAST_WORDS)
+            await asyncio.wait([reader.reached for reader in readers], timeout=_LAST_WORDS)
         return status
 
     def _about(self, call: Invocation) -> Mapping[str, str]:
@@ -116,23 +117,30 @@ class CommandCalls:
         return about
 
 
-class _Reader(asyncio.Protocol):
-    """Hands on what comes out of a pipe; `closed` is done at its end."""
+class _End(asyncio.Protocol):
+    """Of a pipe; `reached` is done when it is closed."""
+
+    def __init__(self) -> None:
+        self.reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.reached.done():
+            self.reached.set_result(None)
+
+
+class _Reader(_End):
+    """Hands on what comes out of a pipe."""
 
     def __init__(self, take: Write) -> None:
+        super().__init__()
         self._take = take
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def data_received(self, data: bytes) -> None:
         self._take(data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.closed.done():
-            self.closed.set_result(None)
 
-
-def _itself(reader: _Reader) -> _Reader:
-    return reader
+def _itself(end: _End) -> _End:
+    return end
 
 
 def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[BinaryIO, BinaryIO]:

@@ -65,7 +65,7 @@ UNKNOWN = "Lambda.Unknown"
 SERVICE_EXCEPTION = "Lambda.ServiceException"
 """The error of a call that never reached the function."""
 
-_PLATFORM_ERRORS = ("Sandbox.Timedout", "Runtime.ExitError")
+_PLATFORM_ERRORS = ("Sandbox.Timedout", "Runtime.ExitError", "Runtime.InvalidEntrypoint")
 
 
 def reported_error(error: str) -> str:
@@ -98,6 +98,13 @@ def exited(request_id: str, status: int) -> Answer:
 def not_started(request_id: str, reason: str) -> Answer:
     """No process could be had (no memory, no descriptors are left): the service's fault, worth a retry."""
     return _platform_error(SERVICE_EXCEPTION, f"RequestId: {request_id} Error: {reason}")
+
+
+def unstartable(request_id: str, fault: OSError) -> Answer:
+    """No process could be started: the function's own fault where its program or folder is not there."""
+    if isinstance(fault, FileNotFoundError | NotADirectoryError | PermissionError):
+        return _platform_error("Runtime.InvalidEntrypoint", f"RequestId: {request_id} Error: {fault}")
+    return not_started(request_id, str(fault))
 
 
 def too_large() -> Answer:

@@ -200,7 +200,7 @@ class FunctionPool:
         except OSError as fault:
             call = self._forget(process)
             if call is not None:
-                self._settle(call, invocation.not_started(call.invocation.request_id, str(fault)))
+                self._settle(call, invocation.unstartable(call.invocation.request_id, fault))
             self._go_on()
 
     def _capacity(self, process: _Process) -> int:

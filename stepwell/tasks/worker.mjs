@@ -8,7 +8,7 @@
 // - What is written goes out before the answer of the call that wrote it.
 
 import { existsSync } from "node:fs";
-import { createRequire, syncBuiltinESMExports } from "node:module";
+import { createRequire } from "node:module";
 import { Socket } from "node:net";
 import path from "node:path";
 import process from "node:process";
@@ -62,16 +62,21 @@ console.warn = (...words) => line("WARN", ...words);
 console.error = (...words) => line("ERROR", ...words);
 console.debug = (...words) => line("DEBUG", ...words);
 console.trace = (...words) => line("TRACE", ...words);
-syncBuiltinESMExports();
 
 // -- Answers
 
 function framed(error) {
   if (util.types.isNativeError(error) || (error && error.name && error.message && error.stack)) {
     const stack = typeof error.stack === "string" ? error.stack : `${error.name}: ${error.message}`;
-    return { errorType: error.name, errorMessage: error.message, trace: stack.split("\n") };
+    return { errorType: error.name, errorMessage: error.message, trace: ownFrames(stack.split("\n")) };
   }
   return { errorType: typeof error, errorMessage: String(error), trace: [] };
+}
+
+// The frames of the handler's own code; those below are the worker's and Node's.
+function ownFrames(trace) {
+  const ours = trace.findIndex((frame) => frame.includes(import.meta.url));
+  return ours < 0 ? trace : trace.slice(0, ours);
 }
 
 function described(error) {
