@@ -84,7 +84,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "language": frozenset({"jlens", "orjson", "re2"}),
     "machine": frozenset({"orjson"}),
     "store": frozenset({"orjson", "msgspec"}),
-    "vault": frozenset({"boto3", "botocore", "cryptography"}),
+    "vault": frozenset({"boto3", "botocore", "cryptography", "re2"}),
     "engine": frozenset({"orjson", "msgspec"}),
     "tasks": frozenset({"orjson", "msgspec", "boto3", "botocore", "pyarrow"}),
     "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn", "botocore"}),

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
+
+SENSITIVE: Final = "stepwell:sensitive"
+"""The key of the tag that says which parts of a machine's inputs are secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class MachineRow:
     revision_id: str
     configuration: str  # JSON: loggingConfiguration, tracingConfiguration, encryptionConfiguration
     created_version: str | None = None  # the description of the version that creating it published; None: none
+    sensitive: str | None = None  # the value of its tag SENSITIVE, as it is read; writing the row leaves tags alone
     id: int = 0
 
 

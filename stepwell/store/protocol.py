@@ -26,6 +26,7 @@ from stepwell.store.catalog import (
     Route,
     VersionRow,
 )
+from stepwell.store.vault import VaultChange, VaultStore
 
 __all__ = [
     "ActivityRow",
@@ -111,6 +112,7 @@ class NewExecution:
     item_count: int = 0  # how many items of the map run it works on
     tokens_hold_clock: bool = False  # whether tasks that only a token or a worker can end hold its virtual clock
     unlogged: bool = False  # whether no events are kept: an Express child of a map run, where nobody asks for its log
+    brand: str | None = None  # of the sealed values that it may open; read back by `load_execution` only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +212,7 @@ class TurnRecord:
     effects: Sequence[EffectRow] = ()
     settled: Sequence[tuple[int, int]] = ()
     requires: tuple[int, int] | None = None
+    vault: VaultChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,9 @@ class Store(Catalog, Protocol):
     async def close(self) -> None:
         """Finish what is under way and let go of the store."""
         ...
+
+    @property
+    def vault(self) -> VaultStore: ...
 
     # -- executions
     async def commit(self, turns: Sequence[TurnRecord]) -> Sequence[Answer]:

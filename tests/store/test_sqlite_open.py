@@ -269,6 +269,7 @@ class TestMigrations:
         assert [sha256(text.encode()).hexdigest()[:16] for text in schema.migrations()] == [
             "90803121c2ed6281",  # 0001_first.sql
             "52e609dc3940dace",  # 0002_unlogged.sql
+            "d7bc31fe19153773",  # 0003_vault.sql
         ]
 
     async def test_executions_of_the_first_schema_are_there_after_the_second(

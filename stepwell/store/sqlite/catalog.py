@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from stepwell.store.catalog import SENSITIVE
 from stepwell.store.protocol import ActivityRow, ListPosition, MachineRow
 from stepwell.store.sqlite.bulk import below
 
@@ -20,12 +21,14 @@ _MACHINE = """
     arn, name, type, status, definition_hash, role_arn, creation_date, update_date, revision_id, configuration,
     created_version, id
 """
+_MACHINE_FIELDS = (*(name.strip() for name in _MACHINE.split(",")), "sensitive")
+_SELECTED = f"{_MACHINE}, (SELECT value FROM tags WHERE tags.arn = machines.arn AND key = '{SENSITIVE}')"  # noqa: S608
 
-_FIND_MACHINE = f"SELECT {_MACHINE} FROM machines WHERE arn = ?"  # noqa: S608
+_FIND_MACHINE = f"SELECT {_SELECTED} FROM machines WHERE arn = ?"  # noqa: S608
 
 # The plus keeps the index on the ARN out of it: rows come in the order of the other index and need no sorting.
 _LIST_MACHINES = f"""
-SELECT {_MACHINE} FROM machines
+SELECT {_SELECTED} FROM machines
 WHERE (creation_date, id) > (?, ?) AND +arn >= ? AND +arn < ?
 ORDER BY creation_date, id LIMIT ?
 """  # noqa: S608
@@ -166,9 +169,6 @@ def draw_secret(connection: sqlite3.Connection, name: str) -> bytes:
     drawn = os.urandom(32)
     connection.execute("INSERT INTO secrets (name, value) VALUES (?, ?)", (name, drawn))
     return drawn
-
-
-_MACHINE_FIELDS = [name.strip() for name in _MACHINE.split(",")]
 
 
 def _machine(columns: Sequence[Any]) -> MachineRow:

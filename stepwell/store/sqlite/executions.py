@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stepwell.store.protocol import (
@@ -20,6 +21,7 @@ from stepwell.store.protocol import (
     LoadedExecution,
     NewExecution,
 )
+from stepwell.store.sqlite import vault_sql
 from stepwell.store.sqlite.bulk import Bulk
 
 _LAST = (1 << 63) - 1
@@ -94,7 +96,11 @@ def load(connection: sqlite3.Connection, key: int) -> LoadedExecution | None:
         return None
     frames = connection.execute("SELECT path, data FROM frames WHERE execution = ?", (key,)).fetchall()
     timers = connection.execute("SELECT name, due FROM timers WHERE execution = ?", (key,)).fetchall()
-    return LoadedExecution(_row(row), dict(frames), dict(timers))
+    found = _row(row)
+    brand = vault_sql.brand_of(connection, key)
+    if brand is not None:
+        found = replace(found, new=replace(found.new, brand=brand))
+    return LoadedExecution(found, dict(frames), dict(timers))
 
 
 def newest_first(
@@ -152,6 +158,7 @@ def payloads(connection: sqlite3.Connection, key: int, hashes: Sequence[bytes]) 
 
 def delete(connection: sqlite3.Connection, key: int) -> None:
     """Remove an execution and all that belongs to it."""
+    vault_sql.delete(connection, key)
     for table in ("effects", "timers", "frames", "payloads", "history"):
         connection.execute(f"DELETE FROM {table} WHERE execution = ?", (key,))  # noqa: S608
     connection.execute("DELETE FROM progress WHERE key = ?", (key,))

@@ -32,6 +32,7 @@ from stepwell.store.protocol import (
 from stepwell.store.sqlite import catalog, executions, versions, waiting
 from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.reader import Reader
+from stepwell.store.sqlite.vault import SqliteVault
 from stepwell.store.sqlite.writer import Writer
 
 _BATCH = 64  # reads by key that share a snapshot and an answer
@@ -46,6 +47,7 @@ class SqliteStore:
         self._writer = Writer(opened.writer, opened.path)
         self._reader = Reader(opened.reader, opened.path, "stepwell-store-reader", _BATCH)
         self._lister = Reader(opened.lister, opened.path, "stepwell-store-lister", 1)
+        self._vault = SqliteVault(self._reader, self._writer)
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -66,6 +68,10 @@ class SqliteStore:
         await asyncio.gather(self._reader.close(), self._lister.close(), self._writer.close())
         await asyncio.to_thread(self._files.close)
         self._let_go()
+
+    @property
+    def vault(self) -> SqliteVault:
+        return self._vault
 
     # -- executions
     async def commit(self, turns: Sequence[TurnRecord]) -> Sequence[Answer]:

@@ -16,8 +16,9 @@ from typing import Final
 import orjson
 
 from stepwell.store.protocol import Answer, ExecutionChange, NewExecution, TurnRecord
-from stepwell.store.sqlite import turn_sql
+from stepwell.store.sqlite import turn_sql, vault_sql
 from stepwell.store.sqlite.bulk import Row, below
+from stepwell.store.vault import VaultChange
 
 # version, machine_id, start_date, status, listed_at
 _Standing = tuple[int, int, int, str, int]
@@ -96,6 +97,7 @@ class Group:
         self._arns: dict[int, _Arns] = {}  # of the executions that start in this group from a version
         self._events: list[Row] = []
         self._payloads: list[Row] = []
+        self._vault: list[tuple[int, VaultChange]] = []
         self._layers: list[_Layer] = []
         self._depth: dict[int, int] = {}
 
@@ -146,6 +148,8 @@ class Group:
             self._events.append((key, events.first_id, events.last_id, events.data))
         if turn.payloads:
             self._payloads += [(key, hash_, text) for hash_, text in turn.payloads.items()]
+        if turn.vault is not None:
+            self._vault.append((key, turn.vault))
         depth = self._depth.get(key, 0)
         self._depth[key] = depth + 1
         if depth == len(self._layers):
@@ -174,6 +178,8 @@ class Group:
         turn_sql.PAYLOADS.write(connection, self._payloads)
         for layer in self._layers:
             layer.write(connection)
+        if self._vault:
+            vault_sql.change(connection, self._vault)
 
 
 def _check(
