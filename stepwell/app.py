@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from stepwell.schedule.declared import (
     DEFAULT_GROUP,
@@ -93,6 +93,7 @@ class Stepwell:
         self._machines: dict[str, AppMachine] = {}
         self._mounts: dict[str, AsgiApp | str] = {}
         self._schedules: dict[tuple[str, str], DeclaredSchedule] = {}
+        self._guarded: set[str] = set()
 
     @property
     def functions(self) -> Mapping[str, AppFunction]:
@@ -113,6 +114,11 @@ class Stepwell:
     def schedules(self) -> Sequence[DeclaredSchedule]:
         """The schedules, as they were declared."""
         return tuple(self._schedules.values())
+
+    @property
+    def guarded(self) -> Set[str]:
+        """The paths of the mounted apps that want callers with a bearer token only."""
+        return self._guarded
 
     def function(
         self,
@@ -266,11 +272,12 @@ class Stepwell:
             max_retries=max_retries,
         )
 
-    def mount(self, path: str, asgi_app: AsgiApp | str) -> None:
+    def mount(self, path: str, asgi_app: AsgiApp | str, *, auth: Literal["bearer"] | None = None) -> None:
         """Serve an ASGI app below a path, on the server's own port.
 
         `asgi_app` may be `"module:attribute"`: then it is imported by the server only, never by the processes that run
-        handlers. Raises AppError where the path does not begin with `/` or is taken.
+        handlers. `auth="bearer"` lets the server ask for a bearer token first, where it is set up to ask who calls;
+        else the app guards itself. Raises AppError where the path does not begin with `/` or is taken.
         """
         path = path.rstrip("/")
         if path and not path.startswith("/"):
@@ -278,6 +285,8 @@ class Stepwell:
         if path in self._mounts:
             raise AppError(f"Two apps are mounted at {path or '/'!r}.")
         self._mounts[path] = asgi_app
+        if auth is not None:
+            self._guarded.add(path)
 
 
 def _folder_of_caller() -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 MADE_UP = "stepwell"
-"""Both halves of the made-up credentials."""
+"""Both halves of the made-up credentials; the secret is another one where the server asks who is calling."""
 
 _CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
@@ -20,8 +20,11 @@ _CREDENTIALS = (
 )
 
 
-def aws_variables(url: str, region: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What makes the AWS CLI and SDKs talk to the server at `url`, for who has the variables of `environ`."""
+def aws_variables(url: str, region: str, environ: Mapping[str, str], secret: str = MADE_UP) -> dict[str, str]:
+    """What makes the AWS CLI and SDKs talk to the server at `url`, for who has the variables of `environ`.
+
+    `secret` goes with the made-up access key.
+    """
     variables = {
         "AWS_ENDPOINT_URL_SFN": url,
         "AWS_ENDPOINT_URL_LAMBDA": url,
@@ -31,7 +34,7 @@ def aws_variables(url: str, region: str, environ: Mapping[str, str]) -> dict[str
         "AWS_DEFAULT_REGION": region,
     }
     if not _has_credentials(environ):
-        variables |= {"AWS_ACCESS_KEY_ID": MADE_UP, "AWS_SECRET_ACCESS_KEY": MADE_UP}
+        variables |= {"AWS_ACCESS_KEY_ID": MADE_UP, "AWS_SECRET_ACCESS_KEY": secret}
     return variables
 
 

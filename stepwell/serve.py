@@ -41,7 +41,8 @@ from stepwell.assembly import (
     make_functions,
     make_vault,
 )
-from stepwell.aws_environment import aws_variables
+from stepwell.auth.opening import open_auth
+from stepwell.aws_environment import MADE_UP, aws_variables
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.engine.map_run.data_set import DataSets
@@ -62,13 +63,15 @@ class PortTaken(Exception):
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises AppError, MockConfigError, StoreError and PortTaken; nothing is left running then.
+    Raises AppError, AuthError, MockConfigError, StoreError and PortTaken; nothing is left running then.
     """
     set_up_logging(settings.log_level)
     port = _choose_port(settings.host, settings.port)
     url = _url(settings.host, port)
     # Handlers and routes of the app that use AWS's SDK for Step Functions find this very server, unless told otherwise.
-    for name, value in aws_variables(url, settings.region, os.environ).items():
+    auth = open_auth(settings.auth, os.environ, MADE_UP)
+    secret = MADE_UP if auth is None else auth.own_key.secret
+    for name, value in aws_variables(url, settings.region, os.environ, secret).items():
         os.environ.setdefault(name, value)
     app = load_app(settings.app) if settings.app else Stepwell()
     apps = mounted(app.mounts)
@@ -81,7 +84,8 @@ async def serve(settings: Settings) -> None:
     stop.listen_for_signals()
     cases = MockedCases(mocks)
     async with _running(settings, machines, functions, dispatcher, data, api, cases, stop) as context, started(apps):
-        application = create_app(context, [*function_routes(functions, context), *routes(apps)])
+        own = [*function_routes(functions, context), *routes(apps)]
+        application = create_app(context, own, auth, {path: path in app.guarded for path in app.mounts})
         await _listen(application, port, settings, stop, await _count_machines(context))
 
 

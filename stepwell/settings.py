@@ -20,6 +20,8 @@ from typing import Annotated, Literal, cast, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from stepwell.auth.table import VARIABLES as AUTH_VARIABLES
+from stepwell.auth.table import AuthError, AuthTable, read_table, with_variables
 from stepwell.engine.clock import ClockName
 from stepwell.tasks.function_table import FunctionTable
 
@@ -125,9 +127,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),
     ] = "warning"
+    auth: AuthTable = AuthTable()
 
 
-_FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
+AUTH = "auth"  # the table: docs/auth.md
+_FIELDS = {field.name: field for field in msgspec.structs.fields(Settings) if field.name != AUTH}
+_TAKEN = (CONFIG_VARIABLE, VAULT_KEY_VARIABLE, *AUTH_VARIABLES)  # read elsewhere
 _LISTS = ("allowed_hosts", "aws_services")
 _PATHS = ("mock_config", "objects_folder", "store")
 
@@ -148,12 +153,17 @@ def load_settings(
     values: dict[str, object] = {}
     for source in (_from_file(_config_path(environ, folder, config)), _from_variables(environ), _from_options(options)):
         values.update(source)
+    try:
+        values[AUTH] = with_variables(values.get(AUTH, AuthTable()), environ)  # type: ignore[arg-type]
+    except AuthError as error:
+        raise SettingsError(str(error)) from error
     settings = Settings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type
-    if not (is_loopback(settings.host) or settings.allow_unauthenticated):
+    if settings.auth.is_empty and not (is_loopback(settings.host) or settings.allow_unauthenticated):
         raise SettingsError(
-            f"host {settings.host!r} can be reached from other machines, and the server does not yet ask who is"
-            " calling. Listen on 127.0.0.1, or say allow_unauthenticated = true in stepwell.toml"
-            " (STEPWELL_ALLOW_UNAUTHENTICATED=1) where the network itself keeps others out."
+            f"host {settings.host!r} can be reached from other machines, and nobody is asked who they are. Say who may"
+            " call in [auth] of stepwell.toml, or as STEPWELL_ACCESS_KEYS=ID:SECRET (docs/auth.md); or listen on"
+            " 127.0.0.1; or say allow_unauthenticated = true (STEPWELL_ALLOW_UNAUTHENTICATED=1) where the network"
+            " itself keeps others out."
         )
     return settings
 
@@ -206,6 +216,9 @@ def _from_file(path: Path | None) -> dict[str, object]:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
     values: dict[str, object] = {}
     for name, value in table.items():
+        if name == AUTH:
+            values[name] = _auth(value, path)
+            continue
         if name not in _FIELDS:
             raise SettingsError(f"{path}: {name} = {value!r}: there is no such setting. {_way_out(name)}")
         values[name] = _converted(name, value, f"{path}: {name}", strict=True)
@@ -218,13 +231,20 @@ def _from_file(path: Path | None) -> dict[str, object]:
     return values
 
 
+def _auth(value: object, path: Path) -> AuthTable:
+    try:
+        return read_table(value, path)
+    except AuthError as error:
+        raise SettingsError(str(error)) from error
+
+
 def _from_variables(environ: Mapping[str, str]) -> dict[str, object]:
     values: dict[str, object] = {}
     for variable, name in AWS_VARIABLES.items():
         if environ.get(variable):
             values[name] = _converted(name, environ[variable], variable, strict=False)
     for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or variable in (CONFIG_VARIABLE, VAULT_KEY_VARIABLE):
+        if not variable.startswith(PREFIX) or variable in _TAKEN:
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in _FIELDS:

@@ -88,6 +88,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "engine": frozenset({"orjson", "msgspec"}),
     "tasks": frozenset({"orjson", "msgspec", "boto3", "botocore", "pyarrow"}),
     "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn", "botocore"}),
+    "auth": frozenset({"joserfc", "msgspec", "orjson"}),
     "settings": frozenset({"msgspec"}),
     "mounts": frozenset({"starlette"}),
     "event_loop": frozenset({"uvloop"}),

@@ -1,13 +1,14 @@
-"""The server's ASGI application: the host guard, the AWS endpoint, and a Starlette application for all the rest.
+"""The server's ASGI application: two guards (of hosts, of callers), the AWS endpoint, and Starlette for the rest.
 
 Rules that must stay true here:
 - No request of a foreign host gets any further than the guard, whatever its path.
+- Where the server asks who is calling, nothing but the host guard stands in front of that question.
 - The AWS endpoint is reached without a framework in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,15 +20,31 @@ from stepwell.api.context import ApiContext
 from stepwell.api.endpoint import AwsEndpoint, answer_fault
 from stepwell.api.express import express_routes
 from stepwell.api.faults import ApiFault
+from stepwell.api.guard import guarded
 from stepwell.api.hosts import host_guard
+from stepwell.auth.opening import Auth
 
 
-def create_app(context: ApiContext, routes: Sequence[BaseRoute] = ()) -> ASGIApp:
+def create_app(
+    context: ApiContext,
+    routes: Sequence[BaseRoute] = (),
+    auth: Auth | None = None,
+    mounts: Mapping[str, bool] | None = None,
+) -> ASGIApp:
     """The application of a server. `routes` are those of other rooms, beside the AWS endpoint, `/health` and
-    `/express`."""
+    `/express`. `auth` recognises callers; without it nobody is asked. `mounts` tells of the paths of mounted apps
+    whether a bearer token is asked for there."""
     aws = AwsEndpoint(context)
     rest = Starlette(routes=[Route("/health", _health, methods=["GET"]), *express_routes(context), *routes])
     is_allowed = host_guard(context.allowed_hosts)
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "POST":
+            await aws(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    inside = route if auth is None else guarded(route, auth, context.account, mounts or {})
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -36,10 +53,8 @@ def create_app(context: ApiContext, routes: Sequence[BaseRoute] = ()) -> ASGIApp
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
         if not is_allowed(host):
             await _refuse_host(scope, send, host)
-        elif scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "POST":
-            await aws(scope, receive, send)
         else:
-            await rest(scope, receive, send)
+            await inside(scope, receive, send)
 
     return app
 

@@ -90,7 +90,7 @@ class AwsEndpoint:
             if content_type not in _CONTENT_TYPES:
                 _check_content_type(content_type)
             operation = self._operations.get(target) or _refuse_target(target)
-            body = await _read_body(receive, length)
+            body = await read_body(receive, length, MAX_BODY)
             members = _parse(body)
             test_case = _take_test_case(members) if operation.mockable else None
             region = (region_of(authorization) if authorization else None) or self._context.region
@@ -160,22 +160,26 @@ def _refuse_target(target: bytes) -> _Operation:
     raise faults.unknown_operation(f"Unknown operation: {target.decode('latin-1')}")
 
 
-async def _read_body(receive: Receive, length: bytes) -> bytes:
-    if length.isdigit() and int(length) > MAX_BODY:
-        raise _too_large()
+async def read_body(receive: Receive, length: bytes, limit: int) -> bytes:
+    """The body of a request; `length` is its Content-Length, where there is one, and `limit` the most bytes.
+
+    Raises ApiFault where it is larger, and ClientGone.
+    """
+    if length.isdigit() and int(length) > limit:
+        raise _too_large(limit)
     message = await _next(receive)
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
-        if len(body) > MAX_BODY:
-            raise _too_large()
+        if len(body) > limit:
+            raise _too_large(limit)
         return body
     chunks, size = [body], len(body)
     while message.get("more_body", False):
         message = await _next(receive)
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > MAX_BODY:
-            raise _too_large()
+        if size > limit:
+            raise _too_large(limit)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -224,8 +228,8 @@ def _fault_body(fault: ApiFault) -> bytes:
     return _dumps({"__type": fault.shape, "message": fault.message, **fault.members})
 
 
-def _too_large() -> ApiFault:
-    return ApiFault("RequestEntityTooLargeException", f"Request size exceeded {MAX_BODY} bytes", 413)
+def _too_large(limit: int) -> ApiFault:
+    return ApiFault("RequestEntityTooLargeException", f"Request size exceeded {limit} bytes", 413)
 
 
 def _unavailable(why: str) -> tuple[int, bytes]:

@@ -2,7 +2,8 @@
 
 Rules that must stay true here:
 - The standard library is enough: a command must start faster than a person notices.
-- Requests are not signed: the server asks nobody who they are.
+- Requests are signed, with the access key of the environment, once the server has asked for it: one that asks nobody
+  costs no signature.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import os
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from stepwell.commands.exit_code import CommandFailed, ExitCode
+
+if TYPE_CHECKING:
+    from stepwell.auth.signer import Signer
 
 TIMEOUT = 65  # seconds; GetActivityTask, the slowest of AWS's calls, answers within 60
 
@@ -37,6 +41,8 @@ class Endpoint:
             raise CommandFailed(f"{url} is no http or https address.", ExitCode.WRONG_USE)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self.url = url
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._signer: Signer | None = None
         self._path = parts.path or "/"
         self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
 
@@ -62,7 +68,18 @@ class Endpoint:
         self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         try:
-            self._connection.request(method, path, body, headers or {})
+            return self._ask_once(method, path, body, headers or {})
+        except Refused as refused:
+            if self._signer is not None or not refused.error.startswith("MissingAuthenticationToken"):
+                raise
+        self._signer = _signer(self.url)
+        return self._ask_once(method, path, body, headers or {})
+
+    def _ask_once(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> dict[str, Any]:
+        if self._signer is not None:
+            headers = self._signer.sign(method, self._origin + path, headers, (body or "").encode())
+        try:
+            self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
             text = response.read()
         except (OSError, HTTPException) as error:
@@ -83,7 +100,7 @@ class Endpoint:
             )
         if response.status != 200:
             error_type = str(answer.get("__type", f"HTTP {response.status}")).rpartition("#")[2]
-            raise Refused(error_type, str(answer.get("message") or answer.get("Message") or ""))
+            raise Refused(error_type, str(answer.get("message") or answer.get("Message") or answer.get("detail") or ""))
         return answer
 
     def pages(self, operation: str, member: str, **members: object) -> Iterator[dict[str, Any]]:
@@ -95,6 +112,19 @@ class Endpoint:
             token = answer.get("nextToken")
             if token is None:
                 return
+
+
+def _signer(url: str) -> Signer:
+    from stepwell.auth.signer import signer_of
+
+    found = signer_of(os.environ)
+    if found is None:
+        raise CommandFailed(
+            f"The server at {url} asks who is calling: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to an access key"
+            " that it knows.",
+            ExitCode.WRONG_USE,
+        )
+    return found
 
 
 def endpoint_url(option: str | None) -> str:

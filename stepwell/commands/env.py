@@ -20,7 +20,8 @@ EXAMPLES = """\
   stepwell env --shell fish | source                                 fish
   stepwell env --shell powershell | Out-String | Invoke-Expression   PowerShell
 
-Credentials are printed only where you have none: AWS's tools refuse to start without, and the server reads none.
+Credentials are printed only where you have none: AWS's tools refuse to start without. A server that asks who is
+calling does not know these: docs/auth.md.
 """
 
 

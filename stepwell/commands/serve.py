@@ -54,13 +54,14 @@ def run(options: argparse.Namespace) -> ExitCode:
 
     from stepwell import event_loop
     from stepwell.app import AppError
+    from stepwell.auth.table import AuthError
     from stepwell.serve import PortTaken, serve
     from stepwell.store.protocol import StoreError
     from stepwell.tasks.mock import MockConfigError
 
     try:
         event_loop.run(serve(settings))
-    except (AppError, MockConfigError) as error:
+    except (AppError, AuthError, MockConfigError) as error:
         raise CommandFailed(str(error), ExitCode.WRONG_USE) from error
     except (StoreError, PortTaken) as error:
         raise CommandFailed(str(error)) from error

@@ -1,0 +1,75 @@
+"""Which credential a request needs, told from its path: the map of the server's doors.
+
+Rules that must stay true here:
+- A path that nobody has named asks for a credential: a new route is guarded before anybody has thought of it.
+- An app's own mounts guard themselves, unless the app asks for it.
+
+| door | credential |
+| --- | --- |
+| `/health` | none |
+| `POST /`: the AWS APIs | SigV4 |
+| `/2015-03-31`: AWS Lambda's API; `/schedules`, `/schedule-groups`: EventBridge Scheduler's | SigV4 |
+| `/jobs` and what belongs to it, the console, the admin's routes | bearer |
+| an app's mount | what `app.mount(…, auth=…)` says |
+| all else: `/logs`, `/express`, `/metrics`, … | either |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from starlette.types import Scope
+
+Credential: TypeAlias = Literal["none", "sigv4", "bearer", "either"]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`service` is the one that a signature has to be made for; None takes any."""
+
+    credential: Credential
+    service: str | None = None
+
+
+OPEN: Final = Door("none")
+EITHER: Final = Door("either")
+BEARER: Final = Door("bearer")
+
+_SERVICES: Final = {b"AWSStepFunctions": "states", b"AWSEvents": "events", b"Logs_20140328": "logs"}
+
+_PREFIXES: Final[Mapping[str, Door]] = {
+    "/health": OPEN,
+    "/2015-03-31": Door("sigv4", "lambda"),
+    "/schedules": Door("sigv4", "scheduler"),
+    "/schedule-groups": Door("sigv4", "scheduler"),
+    "/jobs": BEARER,
+    "/console": BEARER,
+    "/admin": BEARER,
+    "/logs": EITHER,
+    "/express": EITHER,
+}
+
+
+def doors(mounts: Mapping[str, bool]) -> Callable[[Scope, bytes], Door]:
+    """What tells the door of a request with that `X-Amz-Target`. `mounts` are the paths that apps are mounted at, and
+    whether the server is to ask for a bearer token there."""
+    apps = [
+        (path, BEARER if guarded else OPEN)
+        for path, guarded in sorted(mounts.items(), key=lambda mount: -len(mount[0]))
+    ]
+
+    def find(scope: Scope, target: bytes) -> Door:
+        path: str = scope["path"]
+        if path == "/" and scope.get("method") == "POST" and target:
+            return Door("sigv4", _SERVICES.get(target.partition(b".")[0]))
+        own = _PREFIXES.get("/" + path[1:].partition("/")[0])
+        if own is not None:
+            return own
+        for mount, door in apps:
+            if path == mount or path.startswith(mount + "/"):
+                return door
+        return EITHER
+
+    return find

@@ -1,0 +1,35 @@
+"""Who is calling.
+
+Rules that must stay true here:
+- A role is all that decides what a caller may do; how the caller was recognised decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+Role: TypeAlias = Literal["full", "read-only"]
+How: TypeAlias = Literal["nobody asked", "access key", "token", "jwt"]
+
+SCOPE_KEY: Final = "stepwell.caller"
+"""Where an ASGI scope holds the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever sent a request. `name` is the name of the access key or token in the settings, or a JWT's subject."""
+
+    name: str
+    role: Role
+    how: How
+
+
+ANYBODY: Final = Caller("anybody", "full", "nobody asked")
+
+
+def caller_of(scope: Mapping[str, Any]) -> Caller:
+    """The caller of a request: `ANYBODY` where the server asks nobody."""
+    found = scope.get(SCOPE_KEY)
+    return found if isinstance(found, Caller) else ANYBODY
