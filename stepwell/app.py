@@ -59,6 +59,7 @@ class AppFunction:
     concurrency: int | None = None
     memory: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    worker: bool = False
 
     @property
     def handler(self) -> Handler | None:
@@ -78,6 +79,18 @@ class AppMachine:
     substitutions: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppActivity:
+    """A handler of an activity's tasks, for workers. `timeout` and `heartbeat` are in seconds."""
+
+    name: str
+    handler: Handler
+    timeout: float | None = None
+    concurrency: int | None = None
+    heartbeat: float = 10.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 class Stepwell:
     """An app. `stepwell serve module:attribute` serves it.
 
@@ -90,6 +103,7 @@ class Stepwell:
 
     def __init__(self) -> None:
         self._functions: dict[str, AppFunction] = {}
+        self._activities: dict[str, AppActivity] = {}
         self._machines: dict[str, AppMachine] = {}
         self._mounts: dict[str, AsgiApp | str] = {}
         self._schedules: dict[tuple[str, str], DeclaredSchedule] = {}
@@ -99,6 +113,11 @@ class Stepwell:
     def functions(self) -> Mapping[str, AppFunction]:
         """The functions by name."""
         return self._functions
+
+    @property
+    def activities(self) -> Mapping[str, AppActivity]:
+        """The handlers of activities by the activities' names."""
+        return self._activities
 
     @property
     def machines(self) -> Mapping[str, AppMachine]:
@@ -128,11 +147,13 @@ class Stepwell:
         concurrency: int | None = None,
         memory: int | None = None,
         environment: Mapping[str, str] | None = None,
+        worker: bool = False,
     ) -> Callable[[_Handler], _Handler]:
         """Bind a handler to a function's name: the last part of its ARN, or what a Resource says in its place.
 
         `timeout` is in seconds, `concurrency` is how many calls run at once (0 refuses all), `memory` is in MB and told
-        to the handler, `environment` is added to the handler's environment variables. Raises AppError where the name is
+        to the handler, `environment` is added to the handler's environment variables. With `worker` the
+        server leaves its calls to `stepwell worker`, which may run on other machines. Raises AppError where the name is
         taken.
         """
         self._check_free(name)
@@ -144,6 +165,35 @@ class Stepwell:
                 timeout=timeout,
                 concurrency=concurrency,
                 memory=memory,
+                environment=dict(environment or {}),
+                worker=worker,
+            )
+            return handler
+
+        return bind
+
+    def activity(
+        self,
+        name: str,
+        *,
+        timeout: float | None = None,
+        concurrency: int | None = None,
+        heartbeat: float = 10.0,
+        environment: Mapping[str, str] | None = None,
+    ) -> Callable[[_Handler], _Handler]:
+        """Bind a handler to an activity: `stepwell worker` carries out its tasks, and tells that they are alive every
+        `heartbeat` seconds. The rest is as for `function`. Raises AppError where the name is taken.
+        """
+        if name in self._activities:
+            raise AppError(f"Two handlers are bound to the activity {name!r}. Give one of them another name.")
+
+        def bind(handler: _Handler) -> _Handler:
+            self._activities[name] = AppActivity(
+                name=name,
+                handler=handler,
+                timeout=timeout,
+                concurrency=concurrency,
+                heartbeat=heartbeat,
                 environment=dict(environment or {}),
             )
             return handler

@@ -42,6 +42,7 @@ from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.mock import MockConfig, MockDispatcher
 from stepwell.tasks.object_folder import FolderObjects
 from stepwell.tasks.object_s3 import S3Objects
+from stepwell.tasks.remote import ACTIVITY_PREFIX, RemoteFunctions
 from stepwell.tasks.remote_calls import AwsLambda
 from stepwell.tasks.step_functions import StepFunctions, StepFunctionsApi
 from stepwell.vault.key_file import KeyFile
@@ -146,6 +147,17 @@ def make_functions(app: Stepwell, settings: Settings, url: str | None = None) ->
     aws = AwsLambda(endpoint=None if endpoint == url else endpoint, made_up=made_up)
     registry = FunctionRegistry(functions_of(app, settings))
     return LambdaService(registry, region=settings.region, account=settings.account, aws=aws)
+
+
+def leave_to_workers(functions: LambdaService, app: Stepwell, settings: Settings) -> list[str]:
+    """Let workers run the functions that the app and the settings leave to them. The names of the activities that
+    workers poll."""
+    declared = [function.name for function in app.functions.values() if function.worker]
+    names = [*declared, *settings.remote_functions]
+    if names:
+        functions.remote = RemoteFunctions(names, tail=functions.logs.tail)
+    served = [name for name in app.functions if functions.remote is not None and functions.remote.serves(name)]
+    return [*(f"{ACTIVITY_PREFIX}{name}" for name in served), *app.activities]
 
 
 def load_mocks(settings: Settings) -> MockConfig | None:

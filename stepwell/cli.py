@@ -18,6 +18,7 @@ from stepwell.commands.exit_code import CommandFailed, ExitCode
 
 COMMANDS = {
     "serve": "run the server, with or without an app",
+    "worker": "run an app's functions for a server that may be elsewhere",
     "run": "run one definition here and now, without a server",
     "replay": "replay a recorded execution on a definition that may have changed",
     "validate": "check definitions, and say everything that is wrong with them",

@@ -28,12 +28,14 @@ from stepwell.api.functions.later import KeptCalls
 from stepwell.api.functions.routes import function_routes
 from stepwell.api.in_process import InProcessApi
 from stepwell.api.server import serve as serve_http
+from stepwell.api.workers import StoreLeases, make_activities, worker_routes
 from stepwell.app import Stepwell
 from stepwell.assembly import (
     BoundMachine,
     Place,
     bind_machines,
     deploy,
+    leave_to_workers,
     load_app,
     load_mocks,
     make_data_sets,
@@ -78,13 +80,15 @@ async def serve(settings: Settings) -> None:
     machines = bind_machines(app, Place(settings.region, settings.account))
     api = InProcessApi()
     functions = make_functions(app, settings, url)
+    activities = leave_to_workers(functions, app, settings)
     mocks = load_mocks(settings)
     dispatcher, data = make_dispatcher(functions, settings, api, mocks), make_data_sets(settings)
     stop = _Stop(settings.grace)
     stop.listen_for_signals()
     cases = MockedCases(mocks)
-    async with _running(settings, machines, functions, dispatcher, data, api, cases, stop) as context, started(apps):
-        own = [*function_routes(functions, context), *routes(apps)]
+    running = _running(settings, machines, activities, functions, dispatcher, data, api, cases, stop)
+    async with running as context, started(apps):
+        own = [*function_routes(functions, context), *worker_routes(functions.logs, context), *routes(apps)]
         application = create_app(context, own, auth, {path: path in app.guarded for path in app.mounts})
         await _listen(application, port, settings, stop, await _count_machines(context))
 
@@ -119,6 +123,7 @@ class _Stop:
 async def _running(
     settings: Settings,
     machines: list[BoundMachine],
+    activities: list[str],
     functions: LambdaService,
     dispatcher: Dispatcher,
     data: DataSets,
@@ -139,15 +144,21 @@ async def _running(
             closing=stop.asked,
             clock=settings.clock,
             mocked_cases=mocked_cases,
+            remote=functions.remote,
         )
         # Before the start, which dispatches again what was not finished:
         api.bind(context)
         functions.keep = KeptCalls(context)
+        await make_activities(activities, context)
         await deploy(machines, context)
+        if functions.remote is not None:
+            await functions.remote.open(StoreLeases(store, context.now))
         await engine.start()
         try:
             yield context
         finally:
+            if functions.remote is not None:
+                functions.remote.stop()
             await engine.stop(stop.left())
     finally:
         await store.close()

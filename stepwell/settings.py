@@ -123,6 +123,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="How named functions run: docs/functions.md.",
         ),
     ] = {}  # msgspec makes one for each
+    remote_functions: Annotated[
+        tuple[str, ...],
+        Meta(
+            title="a list of names, in which `*` stands for anything; in a variable they are separated by commas",
+            description="Functions that workers run, besides those that the app leaves to them: docs/workers.md.",
+        ),
+    ] = ()
     log_level: Annotated[
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),
@@ -133,7 +140,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 AUTH = "auth"  # the table: docs/auth.md
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings) if field.name != AUTH}
 _TAKEN = (CONFIG_VARIABLE, VAULT_KEY_VARIABLE, *AUTH_VARIABLES)  # read elsewhere
-_LISTS = ("allowed_hosts", "aws_services")
+_LISTS = ("allowed_hosts", "aws_services", "remote_functions")
 _PATHS = ("mock_config", "objects_folder", "store")
 
 

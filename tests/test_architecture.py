@@ -31,7 +31,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("deploy",),
     ("app", "settings", "aws_environment", "event_loop", "logs"),
     ("assembly", "mounts"),
-    ("serve", "testing"),
+    ("serve", "testing", "worker"),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -94,6 +94,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "event_loop": frozenset({"uvloop"}),
     "serve": frozenset({"starlette", "uvicorn", "uvloop"}),
     "testing": frozenset({"pytest"}),
+    "worker": frozenset({"orjson", "botocore"}),
     "commands": frozenset({"rich"}),
 }
 

@@ -17,6 +17,7 @@ from stepwell.engine.clock import ClockName
 from stepwell.engine.engine import Engine
 from stepwell.store.protocol import Store
 from stepwell.tasks.mocked_cases import MockedCases
+from stepwell.tasks.remote import RemoteFunctions
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT = "123456789012"
@@ -50,6 +51,8 @@ class ApiContext:
     clock: ClockName = "real"
     mocked_cases: MockedCases = field(default_factory=MockedCases)
     now: Callable[[], int] = real_now
+    remote: RemoteFunctions | None = None
+    """The functions that workers run."""
 
     def __post_init__(self) -> None:
         if _REGION.fullmatch(self.region) is None:
@@ -73,6 +76,7 @@ async def open_context(
     clock: ClockName = "real",
     mocked_cases: MockedCases | None = None,
     now: Callable[[], int] = real_now,
+    remote: RemoteFunctions | None = None,
 ) -> ApiContext:
     """The context of a server over an engine; reads the key of the page tokens from the engine's store."""
     key = await engine.store.secret("page-tokens")
@@ -86,4 +90,5 @@ async def open_context(
         clock=clock,
         mocked_cases=mocked_cases or MockedCases(),
         now=now,
+        remote=remote,
     )

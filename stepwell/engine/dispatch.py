@@ -104,8 +104,16 @@ class Claimed:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The task waits for a worker, for however long: it takes no place among those that are under way."""
+
+
 Outcome: TypeAlias = Succeeded | Failed | TimedOut | Submitted | SubmitFailed | Claimed
 """What a task has come to."""
+
+Told: TypeAlias = Outcome | StartExecution | Parked
+"""What the dispatcher tells of a task on its way."""
 
 Refusal: TypeAlias = Literal["missing", "deleting", "unsupported", "exists", "throttled"]
 
@@ -148,8 +156,8 @@ class Dispatcher(Protocol):
         """Make ready. Called once, before the first task."""
         ...
 
-    def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]:
-        """Carry out one task, yielding its outcomes in order. A `StartExecution` is the last.
+    def run(self, task: Task) -> AsyncIterator[Told]:
+        """Carry out one task, yielding its outcomes in order. A `StartExecution` is the last; `Parked` comes first.
 
         The engine closes the iterator when the task's outcome is no longer wanted (stopped, timed out): what runs for
         it is then ended. An exception that escapes is a defect and fails the task with `States.TaskFailed`.

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from stepwell.engine.attempt import close, stimulus_of, task_of
 from stepwell.engine.clock import Clock
-from stepwell.engine.dispatch import Dispatcher, Outcome, StartExecution, Submitted, Task
+from stepwell.engine.dispatch import Dispatcher, Outcome, Parked, StartExecution, Submitted, Task, Told
 from stepwell.engine.express_log import ExpressLog
 from stepwell.engine.live import apply_turn
 from stepwell.engine.turns import Turns
@@ -225,10 +225,12 @@ class ExpressRun:
             found[1].cancel()
 
     async def _carry_out(self, effect: TaskEffect, task: Task) -> None:
-        outcomes: AsyncIterator[Outcome | StartExecution] | None = None
+        outcomes: AsyncIterator[Told] | None = None
         try:
             outcomes = self._dispatcher.run(task)
             async for told in outcomes:
+                if isinstance(told, Parked):
+                    continue
                 outcome = await self._start_child(task, told) if isinstance(told, StartExecution) else told
                 stimulus = stimulus_of(effect.path, effect.token, outcome)
                 if not isinstance(outcome, Submitted):

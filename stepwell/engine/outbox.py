@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
 from stepwell.engine.attempt import close, stimulus_of, task_of
-from stepwell.engine.dispatch import Dispatcher, Outcome, StartExecution, Submitted, Task
+from stepwell.engine.dispatch import Dispatcher, Outcome, Parked, StartExecution, Submitted, Task, Told
 from stepwell.engine.live import new_execution
 from stepwell.engine.records import decode_effect, effect_references
 from stepwell.machine import stimulus as stimuli
@@ -29,6 +29,7 @@ from stepwell.store.protocol import OutboxRow, Store, StoreError
 logger = logging.getLogger("stepwell.engine")
 
 _PAGE = 200
+_PARKED = 10  # times as many tasks may be parked as may be under way
 _PATIENCE = 60.0  # seconds between two tries to commit an outcome, at most
 
 
@@ -42,11 +43,13 @@ StartChild: TypeAlias = Callable[[int, Task, StartExecution], Awaitable[Outcome 
 
 @dataclass(slots=True)
 class _Under:
-    """A task that is under way. `closing` once its last outcome is being committed: nothing is left to cancel."""
+    """A task that is under way. `closing` once its last outcome is being committed: nothing is left to cancel.
+    `parked` while it waits for a worker and does not count."""
 
     path: str
     run: asyncio.Task[None] | None = None
     closing: bool = False
+    parked: bool = False
 
 
 class Outbox:
@@ -70,6 +73,7 @@ class Outbox:
         self._bound = bound
         self._under_way: dict[int, dict[int, _Under]] = {}
         self._count = 0
+        self._parked = 0
         self._overflow = True  # there may be rows on disk that are not under way
         self._refill: asyncio.Task[None] | None = None
         self._moved: set[int] = set()  # executions of which rows have gone while the store is read
@@ -88,6 +92,9 @@ class Outbox:
             runs.append(self._refill)
         if not runs:
             return
+        for under in [under for tasks in self._under_way.values() for under in tasks.values()]:
+            if under.parked and not under.closing and under.run is not None:
+                under.run.cancel()  # whoever works on it goes on, and is heard by the next process
         _, late = await asyncio.wait(runs, timeout=grace)
         for run in late:
             run.cancel()
@@ -126,12 +133,24 @@ class Outbox:
 
     def _forget(self, key: int, effect_id: int, virtual: bool) -> None:
         tasks = self._under_way[key]
-        del tasks[effect_id]
-        self._count -= 1
+        if tasks.pop(effect_id).parked:
+            self._parked -= 1
+        else:
+            self._count -= 1
         if not tasks:
             del self._under_way[key]
             if virtual and not self._stopping:
                 self._rested(key)
+        if self._overflow and self._count <= self._bound // 2:
+            self._look()
+
+    def _park(self, under: _Under) -> None:
+        """The task waits for a worker: others may go ahead of it."""
+        if under.parked or self._parked >= self._bound * _PARKED:
+            return
+        under.parked = True
+        self._parked += 1
+        self._count -= 1
         if self._overflow and self._count <= self._bound // 2:
             self._look()
 
@@ -186,7 +205,7 @@ class Outbox:
 
     async def _carry_out(self, key: int, effect: TaskEffect, task: Task, under: _Under) -> None:
         """Run a task, and commit its outcomes."""
-        outcomes: AsyncIterator[Outcome | StartExecution] | None = None
+        outcomes: AsyncIterator[Told] | None = None
         try:
             outcomes = self._dispatcher.run(task)
             if await self._take_outcomes(key, effect, task, outcomes, under):
@@ -206,12 +225,15 @@ class Outbox:
         key: int,
         effect: TaskEffect,
         task: Task,
-        outcomes: AsyncIterator[Outcome | StartExecution],
+        outcomes: AsyncIterator[Told],
         under: _Under,
     ) -> bool:
         """Commit a task's outcomes one after the other. False where they stop and nobody else can tell the end."""
         handed_on = False
         async for outcome in outcomes:
+            if isinstance(outcome, Parked):
+                self._park(under)
+                continue
             if isinstance(outcome, StartExecution):
                 meant = await self._start(key, task, outcome)
                 if meant is None:

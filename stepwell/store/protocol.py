@@ -26,6 +26,7 @@ from stepwell.store.catalog import (
     Route,
     VersionRow,
 )
+from stepwell.store.leases import Leases
 from stepwell.store.vault import VaultChange, VaultStore
 
 __all__ = [
@@ -233,6 +234,11 @@ class Store(Catalog, Protocol):
 
     @property
     def vault(self) -> VaultStore: ...
+
+    @property
+    def leases(self) -> Leases:
+        """Which calls of functions remote workers hold."""
+        ...
 
     # -- executions
     async def commit(self, turns: Sequence[TurnRecord]) -> Sequence[Answer]:

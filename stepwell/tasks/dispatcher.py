@@ -11,19 +11,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
-from stepwell.engine.dispatch import Child, Failed, Outcome, Refused, StartExecution, Task
+from stepwell.engine.dispatch import Child, Failed, Outcome, Refused, Task, Told
 from stepwell.language.model import Resource
 from stepwell.tasks.lambda_function import LambdaFunction
 from stepwell.tasks.lambda_invoke import LambdaInvoke
 from stepwell.tasks.lambda_later import SERVICE, InvokeLater
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.nested_execution import NestedExecution
+from stepwell.tasks.remote_task import run_on_worker, waits_for_worker
 
 
 class Integration(Protocol):
     """Carries out the tasks of one kind of resource; see `Dispatcher.run`."""
 
-    def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]: ...
+    def run(self, task: Task) -> AsyncIterator[Told]: ...
 
 
 class TaskDispatcher:
@@ -53,7 +54,13 @@ class TaskDispatcher:
     async def start(self) -> None:
         """Nothing to make ready: a function's processes are started by its first call."""
 
-    def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]:
+    def run(self, task: Task) -> AsyncIterator[Told]:
+        outcomes, remote = self._run(task), self._functions.remote
+        if remote is None or not waits_for_worker(remote, task):
+            return outcomes
+        return run_on_worker(remote, task, outcomes)
+
+    def _run(self, task: Task) -> AsyncIterator[Told]:
         resource = task.resource
         if resource.kind == "function":
             return self._function.run(task)

@@ -18,6 +18,7 @@ from stepwell.tasks.function import Function, FunctionName, FunctionRegistry
 from stepwell.tasks.invocation import LATEST, Answer, CallRefused, Invocation
 from stepwell.tasks.later_call import KeepCall, LaterCall
 from stepwell.tasks.logs import LogRing, OnLog
+from stepwell.tasks.remote import RemoteFunctions
 from stepwell.tasks.remote_calls import AwsLambda
 from stepwell.tasks.runner import Runner
 from stepwell.tasks.runners import make_runner
@@ -52,6 +53,8 @@ class LambdaService:
     """
 
     keep: KeepCall | None = None
+    remote: RemoteFunctions | None = None
+    """The functions that workers run; without it, all run here."""
 
     def __init__(
         self,
@@ -102,6 +105,8 @@ class LambdaService:
             execution_arn=execution_arn,
             tail=tail,
         )
+        if self.remote is not None and self.remote.serves(function.name):
+            return Reply(request_id, version, await self.remote.invoke(function, call))
         return Reply(request_id, version, await self._runner(function).invoke(call))
 
     async def invoke_later(
@@ -158,6 +163,8 @@ class LambdaService:
         """A function, its ARN, qualified where the name is, and the version meant. Raises FunctionNotFound."""
         named = FunctionName.parse(name)
         function = self.functions.find(name)
+        if function is None and named is not None and self.remote is not None:
+            function = self.remote.undeclared(named.name)
         qualifier = qualifier or (named.qualifier if named else None)
         arn = named.arn(self._region, self._account) if named else name
         if function is None:

@@ -34,6 +34,7 @@ class FunctionLogLine:
     time: int
     message: str
     execution: str | None = None  # the ARN
+    stream: str = ""  # which of the function's processes, as Lambda names log streams
 
 
 OnLog: TypeAlias = Callable[[FunctionLogLine], None]
@@ -75,6 +76,16 @@ class LogRing:
         """Places and lines, the newest first: of one function, or of all. To be read before anything is awaited."""
         rings = self._rings.values() if function is None else (self._rings.get(function, ()),)
         return heapq.merge(*(reversed(ring) for ring in rings), key=itemgetter(0), reverse=True)
+
+    def tail(self, function: str, request_id: str, size: int = 4096) -> bytes:
+        """The last lines that a call has written, in `size` bytes at most."""
+        found = bytearray()
+        for _, line in self.newest(function):
+            if line.request_id == request_id:
+                found[:0] = line.message.encode("utf-8", "replace") + b"\n"
+                if len(found) >= size:
+                    break
+        return bytes(found[-size:])
 
     async def wait(self, seconds: float) -> None:
         """Wait for the next line of any function, or until the time is over."""

@@ -22,11 +22,11 @@ from stepwell.engine.dispatch import (
     Failed,
     Outcome,
     Refused,
-    StartExecution,
     Submitted,
     Succeeded,
     Task,
     TimedOut,
+    Told,
 )
 from stepwell.language.model import Resource
 from stepwell.language.values import Json, dumps, loads
@@ -134,7 +134,7 @@ class MockDispatcher:
     async def start(self) -> None:
         await self._inner.start()
 
-    def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]:
+    def run(self, task: Task) -> AsyncIterator[Told]:
         mocked = self.mock(task)
         return self._inner.run(task) if mocked is None else self._answer(task, mocked)
 

@@ -23,11 +23,11 @@ from stepwell.engine.dispatch import (
     Failed,
     Outcome,
     Refused,
-    StartExecution,
     Submitted,
     Succeeded,
     Task,
     TimedOut,
+    Told,
 )
 from stepwell.language.model import Resource
 from stepwell.tasks.handler import marshal
@@ -118,7 +118,7 @@ class Mocks(Dispatcher):
     def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:
         return True  # no worker is there: what no mock answers is a fault of the test
 
-    def run(self, task: Task) -> AsyncIterator[Outcome | StartExecution]:
+    def run(self, task: Task) -> AsyncIterator[Told]:
         if self._script is not None:
             return self._follow(self._script, task)
         if task.state_name in self._mocks:

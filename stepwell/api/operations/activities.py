@@ -17,6 +17,7 @@ from stepwell.api.names import check_name
 from stepwell.api.request import Answer, Request, seconds
 from stepwell.language.values import Json
 from stepwell.store.protocol import ActivityRow
+from stepwell.tasks.remote import ACTIVITY_PREFIX, Handed
 
 POLL_SECONDS: Final = 60.0  # API reference, GetActivityTask
 
@@ -78,12 +79,42 @@ async def delete_activity(request: Request) -> Answer:
 
 
 async def get_activity_task(request: Request) -> Answer:
+    remote = request.context.remote
+    function = remote_function(request)
+    if remote is not None and function is not None:
+        handed = await while_wanted(request, remote.take(function, request.optional_text("workerName"), POLL_SECONDS))
+        return {"taskToken": None} if handed is None else _handed(handed)
     row = await _activity_of(request)
     poll = request.context.engine.get_activity_task(row.arn, request.optional_text("workerName"), POLL_SECONDS)
     task = await while_wanted(request, poll)
     if task is None:
         return {"taskToken": None}
     return {"taskToken": task.token, "input": task.input}
+
+
+def remote_function(request: Request) -> str | None:
+    """The function whose calls the activity hands to workers; None where it is an activity like any other."""
+    remote = request.context.remote
+    name = arns.parts_of(request.text("activityArn"), arns.ACTIVITY)[-1]
+    function = name.removeprefix(ACTIVITY_PREFIX)
+    return function if remote is not None and function != name and remote.serves(function) else None
+
+
+def _handed(handed: Handed) -> Answer:
+    """A function's call. What AWS has no member for stands apart: its SDKs pass it over."""
+    asked = handed.invocation
+    return {
+        "taskToken": handed.token,
+        "input": asked.event.decode(),
+        "invocation": {
+            "requestId": asked.request_id,
+            "functionArn": asked.function_arn,
+            "clientContext": asked.client_context,
+            "idempotencyKey": asked.idempotency_key,
+            "execution": asked.execution_arn,
+            "leaseSeconds": handed.lease,
+        },
+    }
 
 
 async def _activity_of(request: Request) -> ActivityRow:

@@ -16,7 +16,7 @@ from typing import Final, cast
 from stepwell.api import arns, faults
 from stepwell.api.operations.test_state_checks import Trial, check
 from stepwell.api.request import Answer, Request
-from stepwell.engine.dispatch import Failed, Outcome, StartExecution, SubmitFailed, Succeeded, Task, TimedOut
+from stepwell.engine.dispatch import Failed, Outcome, Parked, StartExecution, SubmitFailed, Succeeded, Task, TimedOut
 from stepwell.engine.engine import Engine
 from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
@@ -91,6 +91,8 @@ async def _first_outcome(engine: Engine, task: Task) -> Outcome:
     outcomes = engine.dispatcher.run(task)
     try:
         async for outcome in outcomes:
+            if isinstance(outcome, Parked):
+                continue
             if isinstance(outcome, StartExecution):
                 return await engine.start_alone(task, outcome)
             return outcome
