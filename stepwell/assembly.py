@@ -155,7 +155,7 @@ def leave_to_workers(functions: LambdaService, app: Stepwell, settings: Settings
     declared = [function.name for function in app.functions.values() if function.worker]
     names = [*declared, *settings.remote_functions]
     if names:
-        functions.remote = RemoteFunctions(names, tail=functions.logs.tail)
+        functions.remote = RemoteFunctions(names, lease=settings.worker_lease, tail=functions.logs.tail)
     served = [name for name in app.functions if functions.remote is not None and functions.remote.serves(name)]
     return [*(f"{ACTIVITY_PREFIX}{name}" for name in served), *app.activities]
 

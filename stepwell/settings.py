@@ -130,6 +130,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="Functions that workers run, besides those that the app leaves to them: docs/workers.md.",
         ),
     ] = ()
+    worker_lease: Annotated[
+        float,
+        Meta(
+            title="a number of seconds, at least 1",
+            description="How long a worker may be silent before its call is given to another.",
+            ge=1,
+        ),
+    ] = 30.0
     log_level: Annotated[
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),

@@ -51,7 +51,7 @@ class Server:
         self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/")
         self._sign = sign
-        self._idle: list[HTTPConnection] = []
+        self._idle: list[_Link] = []
         self._threads = ThreadPoolExecutor(threads, "stepwell-worker-http")
 
     async def call(self, operation: str, **members: object) -> dict[str, Any]:
@@ -69,60 +69,71 @@ class Server:
 
     def close(self) -> None:
         """Let go of all connections. Nothing may be under way."""
-        for connection in self._idle:
-            connection.close()
+        for link in self._idle:
+            link.close()
         self._threads.shutdown(wait=False)
 
     async def _ask(self, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
         if self._sign is not None:
             headers = self._sign("POST", f"{self.url}{path}", body, headers)
-        reused = bool(self._idle)
-        connection = self._idle.pop() if reused else self._connection()
+        link = self._idle.pop() if self._idle else _Link(self._kind(self._host, self._port, timeout=_OPENING))
         loop = asyncio.get_running_loop()
         try:
             status, text = await loop.run_in_executor(
-                self._threads, _exchange, connection, reused, f"{self._path}{path}", body, headers
+                self._threads, link.exchange, f"{self._path}{path}", body, dict(headers)
             )
         except asyncio.CancelledError:
-            _cut(connection)
+            link.cut()
             raise
         except (OSError, HTTPException) as error:
-            connection.close()
+            link.close()
             raise Unreachable(str(error) or type(error).__name__) from error
-        self._idle.append(connection)
+        self._idle.append(link)
         return _answer(status, text)
 
-    def _connection(self) -> HTTPConnection:
-        return self._kind(self._host, self._port, timeout=_OPENING)
 
+class _Link:
+    """One connection, used by one call at a time."""
 
-def _exchange(
-    connection: HTTPConnection, reused: bool, path: str, body: bytes, headers: Mapping[str, str]
-) -> tuple[int, bytes]:
-    try:
-        return _send(connection, path, body, headers)
-    except (OSError, HTTPException):
-        connection.close()
-        if not reused:
-            raise
-    return _send(connection, path, body, headers)
+    def __init__(self, connection: HTTPConnection) -> None:
+        self._connection = connection
+        self._socket: socket.socket | None = None
+        self._is_cut = False
 
+    def exchange(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Called on a thread. Raises OSError, HTTPException."""
+        stale = self._socket is not None
+        try:
+            return self._send(path, body, headers)
+        except (OSError, HTTPException):
+            self.close()
+            if not stale or self._is_cut:
+                raise
+        return self._send(path, body, headers)
 
-def _send(connection: HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    if connection.sock is None:
-        connection.connect()
-        connection.sock.settimeout(_WAITING)
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.request("POST", path, body, dict(headers))
-    response = connection.getresponse()
-    return response.status, response.read()
+    def _send(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        if self._socket is None:
+            self._connection.connect()
+            opened: socket.socket = self._connection.sock
+            opened.settimeout(_WAITING)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket = opened
+        if self._is_cut:
+            raise ConnectionAbortedError("given up")
+        self._connection.request("POST", path, body, headers)
+        response = self._connection.getresponse()
+        return response.status, response.read()
 
+    def cut(self) -> None:
+        """End what a thread is doing here: it gets an error."""
+        self._is_cut = True
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
-def _cut(connection: HTTPConnection) -> None:
-    """End what a thread is doing on a connection: it gets an error, and closes."""
-    if connection.sock is not None:
-        with suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+    def close(self) -> None:
+        self._socket = None
+        self._connection.close()
 
 
 def _answer(status: int, text: bytes) -> dict[str, Any]:

@@ -7,7 +7,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from stepwell.engine.dispatch import Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task, TimedOut
+from stepwell.engine.dispatch import (
+    Failed,
+    Outcome,
+    Parked,
+    SubmitFailed,
+    Submitted,
+    Succeeded,
+    Task,
+    TimedOut,
+    Told,
+)
 from stepwell.engine.errors import InvalidToken, TaskDoesNotExist, TaskTimedOut
 from stepwell.engine.settings import EngineSettings
 from stepwell.machine.states.task import token_of
@@ -191,3 +201,23 @@ async def test_a_task_that_ends_while_the_outbox_is_read_is_not_dispatched_again
     await until(lambda: house.engine._outbox._count == 0)
     await house.engine._outbox._dispatch_row(rows[0])
     assert len(house.dispatcher.tasks) == 1
+
+
+async def test_tasks_that_wait_for_a_worker_hold_up_no_others(house: House) -> None:
+    house.settings = EngineSettings(in_flight=4)
+    worker = asyncio.Event()
+
+    async def parked(task: Task) -> AsyncIterator[Told]:
+        yield Parked()
+        if task.input == '"remote"':
+            await worker.wait()
+        yield Succeeded(task.input)
+
+    await house.restart(Handlers(Work=parked))
+    machine_row = await house.machine(WORK)
+    waiting = [await house.start(machine_row, "remote") for _ in range(20)]
+    await until(lambda: len(house.dispatcher.running) == 20)
+    assert (await house.end(await house.start(machine_row, "local"))).change.status == "SUCCEEDED"
+    worker.set()
+    assert {(await house.end(started)).change.status for started in waiting} == {"SUCCEEDED"}
+    await until(lambda: house.engine._outbox._count == house.engine._outbox._parked == 0)

@@ -1,0 +1,139 @@
+"""A server and its workers as processes of their own, on a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.server import Server, start
+from tests.worker import journal
+
+ROOT = Path(__file__).parents[2]
+PLACE = "us-east-1:123456789012"
+
+
+def one_task(resource: str, **more: Any) -> str:
+    return json.dumps({"StartAt": "Do", "States": {"Do": {"Type": "Task", "Resource": resource, **more, "End": True}}})
+
+
+def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
+    """What `holds` answers once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline, "it has not come true in time"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class Fleet:
+    """The server, the workers, and who asks them to do something."""
+
+    folder: Path
+    stack: ExitStack
+    lease: float = 2
+    server: Server | None = None
+    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("STEPWELL_", "AWS_"))}
+        path = f"{self.folder}{os.pathsep}{ROOT}"
+        return {**kept, "PYTHONPATH": path, "HOME": str(self.folder), journal.VARIABLE: str(self.journal), **more}
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal"
+
+    def serve(self, port: int = 0) -> None:
+        given = self.environment(STEPWELL_WORKER_LEASE=str(self.lease))
+        self.server = start(self.folder, ["tests.worker.served:app"], port=port, environment=given)
+        self.stack.callback(self._end, self.server.process)
+
+    def restart(self) -> None:
+        """Kill the server, and start another one in its place."""
+        assert self.server is not None
+        self.server.kill()
+        self.serve(self.server.port)
+
+    def work(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        assert self.server is not None
+        command = [sys.executable, "-m", "stepwell", "worker", "tests.worker.served:app", "--name", name]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*command, "--server", self.server.url, *arguments],
+                cwd=self.folder,
+                env=self.environment(WORKER=name),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.workers[name] = process
+        self.stack.callback(self._end, process)
+        return process
+
+    def kill(self, name: str) -> None:
+        os.kill(self.workers[name].pid, signal.SIGKILL)
+        self.workers[name].wait(10)
+
+    def said(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def client(self, service: str) -> Any:
+        assert self.server is not None
+        return boto3.client(
+            service,
+            endpoint_url=self.server.url,
+            region_name="us-east-1",
+            aws_access_key_id="k",
+            aws_secret_access_key="s",
+            config=Config(retries={"max_attempts": 0}, inject_host_prefix=False),
+        )
+
+    def start(self, machine: str, **input: Any) -> str:
+        arn = f"arn:aws:states:{PLACE}:stateMachine:{machine}"
+        started = self.client("stepfunctions").start_execution(stateMachineArn=arn, input=json.dumps(input))
+        return str(started["executionArn"])
+
+    def ended(self, execution: str, seconds: float = 60) -> dict[str, Any]:
+        """The description of an execution, once it has ended."""
+        client = self.client("stepfunctions")
+
+        def look() -> Any:
+            described = client.describe_execution(executionArn=execution)
+            return None if described["status"] == "RUNNING" else described
+
+        return dict(until(look, seconds))
+
+    def event_types(self, execution: str) -> list[str]:
+        history = self.client("stepfunctions").get_execution_history(executionArn=execution)
+        return [event["type"] for event in history["events"]]
+
+    def runs(self, what: str = "began") -> list[dict[str, Any]]:
+        return [line for line in journal.read(self.journal) if line["what"] == what]
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """A server without workers, whose leases last two seconds."""
+    with ExitStack() as stack:
+        found = Fleet(tmp_path, stack)
+        found.serve()
+        yield found

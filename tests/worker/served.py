@@ -1,0 +1,56 @@
+"""The app that the tests give to a server and to its workers: handlers that tell the journal what they do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from stepwell import Stepwell
+from tests.worker.journal import write
+
+app = Stepwell()
+app.machine("works.asl.json")
+app.machine("gated.asl.json")
+app.machine("acts.asl.json")
+
+
+def wait_for(gate: str) -> None:
+    """Until a file is there."""
+    deadline = time.monotonic() + 60
+    while not Path(gate).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@app.function("work", concurrency=3, worker=True)
+async def work(event: Any, context: Any) -> Any:
+    """Takes a moment, beside others."""
+    write(what="began", key=context.idempotency_key)
+    await asyncio.sleep(0.05)
+    write(what="ended", key=context.idempotency_key)
+    return {"n": event["n"], "worker": os.environ["WORKER"]}
+
+
+@app.function("gated", concurrency=1, worker=True)
+def gated(event: Any, context: Any) -> Any:
+    """Ends when the test lets it."""
+    write(what="began", key=context.idempotency_key)
+    print(f"waiting for {Path(event['gate']).name}")
+    wait_for(event["gate"])
+    write(what="ended", key=context.idempotency_key)
+    return {"worker": os.environ["WORKER"]}
+
+
+@app.function("refuse", worker=True)
+def refuse(event: Any, context: Any) -> None:
+    """Raises."""
+    raise ValueError(f"no {event['what']}")
+
+
+@app.activity("act", concurrency=1, heartbeat=0.2)
+def act(event: Any, context: Any) -> Any:
+    """An activity's task."""
+    time.sleep(event["seconds"])
+    return {"acted": os.environ["WORKER"]}
