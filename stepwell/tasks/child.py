@@ -4,7 +4,7 @@ Rules that must stay true here:
 - The process is started by the thread that runs the event loop, which must live on: the kernel ends a worker with the
   thread that started it.
 - It ends with its whole group, so that what it has started ends too; the group is ended while its name is still ours.
-- The end is told once.
+- The end is told once. A server that is killed is outlived by the guard, which ends the group in its stead.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from stepwell.tasks.guard import Guard
 
 _POLL = 0.005  # seconds between two looks where the kernel cannot tell the end of a process
 
@@ -33,11 +35,14 @@ class Child:
         stdout: int,
         stderr: int,
         descriptors: Sequence[int] = (),
+        guard: Guard,
         ended: Callable[[int], None],
     ) -> None:
         """Raises OSError where there is no such program or folder, or no room for a process."""
         self._ended = ended
+        self._guard = guard
         self._over = False
+        guard.open()
         self._popen = subprocess.Popen(  # noqa: S603  # the wait is for exec alone; no shell reads the arguments
             arguments,
             cwd=folder,
@@ -48,6 +53,7 @@ class Child:
             env=environment,
             start_new_session=True,
         )
+        guard.begin(self._popen.pid)
         self._loop = asyncio.get_running_loop()
         self._pidfd: int | None = None
         if hasattr(os, "pidfd_open"):
@@ -76,6 +82,7 @@ class Child:
     def _exited(self) -> None:
         self.kill()
         self._over = True
+        self._guard.end(self._popen.pid)
         status = self._popen.wait()
         if self._pidfd is not None:
             self._loop.remove_reader(self._pidfd)

@@ -20,6 +20,7 @@ from typing import BinaryIO, cast
 import orjson
 
 from stepwell.tasks.child import Child
+from stepwell.tasks.guard import Guard
 from stepwell.tasks.invocation import (
     MAX_RESPONSE,
     Answer,
@@ -39,7 +40,8 @@ _LAST_WORDS = 0.25  # seconds that pipes are read on after the process has ended
 class CommandCalls:
     """The `Carrier` of a command. `timeout` is the function's, in seconds."""
 
-    def __init__(self, command: Command, environment: Mapping[str, str], timeout: float) -> None:
+    def __init__(self, command: Command, environment: Mapping[str, str], timeout: float, guard: Guard) -> None:
+        self._guard = guard
         self._command = command
         self._environment = environment
         self._timeout = timeout
@@ -86,6 +88,7 @@ class CommandCalls:
                     stdin=stdin.fileno(),
                     stdout=stdout.fileno(),
                     stderr=stderr.fileno(),
+                    guard=self._guard,
                     ended=lambda status: None if ended.done() else ended.set_result(status),
                 )
             ours.callback(child.kill)

@@ -15,6 +15,7 @@ import uuid
 from dataclasses import dataclass
 
 from stepwell.tasks.function import Function, FunctionName, FunctionRegistry
+from stepwell.tasks.guard import Guard
 from stepwell.tasks.invocation import LATEST, Answer, CallRefused, Invocation
 from stepwell.tasks.later_call import KeepCall, LaterCall
 from stepwell.tasks.logs import LogRing, OnLog
@@ -71,6 +72,7 @@ class LambdaService:
         self._account = account
         self._on_log: OnLog = on_log or self.logs
         self._aws = aws or AwsLambda()
+        self._guard = Guard()
         self._runners: dict[str, Runner] = {}
         self._events: set[asyncio.Task[None]] = set()
 
@@ -181,6 +183,7 @@ class LambdaService:
         for event in events:
             event.cancel()
         await asyncio.gather(*events, return_exceptions=True)
+        await self._guard.stop()
 
     def pids(self) -> tuple[int, ...]:
         """The processes of all functions."""
@@ -189,6 +192,6 @@ class LambdaService:
     def _runner(self, function: Function) -> Runner:
         runner = self._runners.get(function.name)
         if runner is None:
-            runner = make_runner(function, self._region, self._aws, self._on_log)
+            runner = make_runner(function, self._region, self._aws, self._guard, self._on_log)
             self._runners[function.name] = runner
         return runner

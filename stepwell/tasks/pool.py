@@ -19,6 +19,7 @@ from typing import cast
 from stepwell.tasks import invocation
 from stepwell.tasks.frames import Head
 from stepwell.tasks.function import Function
+from stepwell.tasks.guard import Guard
 from stepwell.tasks.invocation import MAX_TAIL, Answer, Invocation
 from stepwell.tasks.kinds.start import WorkerStart
 from stepwell.tasks.logs import LineCutter, OnLog
@@ -60,10 +61,13 @@ class _Process:
 class FunctionPool:
     """Runs the calls of one function. Belongs to the event loop that it is used on."""
 
-    def __init__(self, function: Function, how: WorkerStart, environment: Mapping[str, str], on_log: OnLog) -> None:
+    def __init__(
+        self, function: Function, how: WorkerStart, environment: Mapping[str, str], guard: Guard, on_log: OnLog
+    ) -> None:
         self._function = function
         self._how = how
         self._environment = environment
+        self._guard = guard
         self._on_log = on_log
         self._waiting: deque[_Call] = deque()
         self._processes: dict[WorkerProcess, _Process] = {}
@@ -185,7 +189,7 @@ class FunctionPool:
     # Processes.
 
     def _start(self) -> None:
-        worker = WorkerProcess(self._function.name, self._how, self._function.timeout, self)
+        worker = WorkerProcess(self._function.name, self._how, self._function.timeout, self._guard, self)
         process = _Process(worker, LineCutter(self._function.name, self._on_log))
         self._processes[worker] = process
         limit = _IMPORT_TIME + self._function.timeout

@@ -20,6 +20,7 @@ from typing import Protocol, cast
 from stepwell.language.values import Json
 from stepwell.tasks.child import Child
 from stepwell.tasks.frames import FrameError, Head, Unpacker, pack
+from stepwell.tasks.guard import Guard
 from stepwell.tasks.kinds.start import WorkerStart
 
 _LAST_WORDS = 0.25  # seconds that pipes are read on after the process has ended, where something else holds them open
@@ -42,11 +43,12 @@ class Owner(Protocol):
 class WorkerProcess(asyncio.Protocol):
     """Started with `start`, ended with `kill`."""
 
-    def __init__(self, name: str, how: WorkerStart, timeout: float, owner: Owner) -> None:
+    def __init__(self, name: str, how: WorkerStart, timeout: float, guard: Guard, owner: Owner) -> None:
         """`name` is the function's; `timeout` is in seconds, and the worker's to tell its handler."""
         self._name = name
         self._how = how
         self._timeout = timeout
+        self._guard = guard
         self._owner = owner
         self._unpacker = Unpacker()
         self._transport: asyncio.Transport | None = None
@@ -80,6 +82,7 @@ class WorkerProcess(asyncio.Protocol):
                 stdout=write_end,
                 stderr=write_end,
                 descriptors=(theirs.fileno(),),
+                guard=self._guard,
                 ended=self._exited,
             )
             on_error.pop_all()

@@ -11,6 +11,7 @@ import shutil
 from stepwell.tasks.command_calls import CommandCalls
 from stepwell.tasks.function import Function
 from stepwell.tasks.function_environment import environment
+from stepwell.tasks.guard import Guard
 from stepwell.tasks.http_calls import HttpCalls
 from stepwell.tasks.invocation import Answer, Invocation, function_error
 from stepwell.tasks.kinds.command import Command
@@ -27,13 +28,13 @@ from stepwell.tasks.separate_calls import Carrier, SeparateCalls, Write
 UNSUPPORTED = "Stepwell.UnsupportedRuntime"
 
 
-def make_runner(function: Function, region: str, aws: AwsLambda, on_log: OnLog) -> Runner:
+def make_runner(function: Function, region: str, aws: AwsLambda, guard: Guard, on_log: OnLog) -> Runner:
     """The runner of a function, on the running event loop."""
     given = environment(function, region)
     carrier: Carrier
     match function.code:
         case Command() as command:
-            carrier = CommandCalls(command, given, function.timeout)
+            carrier = CommandCalls(command, given, function.timeout, guard)
         case HttpEndpoint() as endpoint:
             carrier = HttpCalls(endpoint, function.timeout, function.most_at_once)
         case RemoteLambda() as remote:
@@ -44,7 +45,7 @@ def make_runner(function: Function, region: str, aws: AwsLambda, on_log: OnLog) 
             reason = f"it needs Node.js, and there is no program '{PROGRAM}' on the PATH. Install it."
             carrier = _Unsupported(f"{reason} {_way_out(function)}")
         case worker:
-            return FunctionPool(function, worker.start(), given, on_log)
+            return FunctionPool(function, worker.start(), given, guard, on_log)
     return SeparateCalls(function, carrier, on_log)
 
 

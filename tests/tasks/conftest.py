@@ -12,6 +12,8 @@ from stepwell.language.model import Resource
 from stepwell.tasks.function import Function, FunctionRegistry
 from stepwell.tasks.kinds.python_callable import PythonCallable
 from stepwell.tasks.lambda_service import LambdaService
+from stepwell.tasks.logs import FunctionLogLine
+from stepwell.tasks.remote_calls import AwsLambda
 
 HANDLERS = str(Path(__file__).parent / "handlers")
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:orders"
@@ -25,6 +27,30 @@ async def serve() -> AsyncIterator[Callable[..., LambdaService]]:
     def start(handler: str, *, path: tuple[str, ...] = (HANDLERS,), **fields: object) -> LambdaService:
         function = Function(name="f", code=PythonCallable(handler=handler, path=path), **fields)
         services.append(LambdaService(FunctionRegistry([function])))
+        return services[-1]
+
+    yield start
+    for service in services:
+        await service.stop(0)
+
+
+@pytest.fixture
+def lines() -> list[FunctionLogLine]:
+    """What the functions of the test have written."""
+    return []
+
+
+@pytest.fixture
+async def functions(lines: list[FunctionLogLine]) -> AsyncIterator[Callable[..., LambdaService]]:
+    """`functions(one=CODE, two=CODE, timeout=1)`: a service with functions of any kind, by name."""
+    services: list[LambdaService] = []
+
+    def start(*, aws: AwsLambda | None = None, **given: object) -> LambdaService:
+        limits = {
+            name: given.pop(name) for name in ("timeout", "concurrency", "environment", "memory") if name in given
+        }
+        registry = FunctionRegistry(Function(name=name, code=code, **limits) for name, code in given.items())
+        services.append(LambdaService(registry, on_log=lines.append, aws=aws))
         return services[-1]
 
     yield start
