@@ -23,7 +23,7 @@ from stepwell.api.faults import ApiFault
 from stepwell.api.names import check_name
 from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
-from stepwell.app import AppError, AppMachine, Stepwell, bind_definition
+from stepwell.app import AppError, AppFunction, AppMachine, Stepwell, bind_definition
 from stepwell.aws_environment import MADE_UP
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.map_run.data_set import DataSets
@@ -111,25 +111,28 @@ def _import_failed(module: str, error: Exception) -> str:
     return f"{module!r} cannot be imported: {type(error).__name__}: {error}{place}"
 
 
+def function_of(declared: AppFunction) -> Function:
+    """A function of an app as it is run. Raises ValueError."""
+    code = declared.code
+    return Function(
+        name=declared.name,
+        code=PythonCallable.of(code) if callable(code) else code,
+        timeout=DEFAULT_TIMEOUT if declared.timeout is None else declared.timeout,
+        concurrency=declared.concurrency,
+        memory=declared.memory,
+        environment=declared.environment,
+    )
+
+
 def functions_of(app: Stepwell, settings: Settings | None = None) -> list[Function]:
     """The app's functions as they are run, and those of the settings. Raises AppError, with all that is wrong."""
     functions: list[Function] = []
     faults: list[str] = []
     for declared in app.functions.values():
         try:
-            code = declared.code
-            function = Function(
-                name=declared.name,
-                code=PythonCallable.of(code) if callable(code) else code,
-                timeout=DEFAULT_TIMEOUT if declared.timeout is None else declared.timeout,
-                concurrency=declared.concurrency,
-                memory=declared.memory,
-                environment=declared.environment,
-            )
+            functions.append(function_of(declared))
         except ValueError as error:
             faults.append(f"function {declared.name!r}: {error}")
-        else:
-            functions.append(function)
     try:
         if settings is not None:
             functions = with_tables(functions, settings.functions)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stepwell.app import Command, RemoteLambda
 from stepwell.settings import SettingsError, described, is_loopback, load_settings
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
@@ -89,6 +90,37 @@ def test_a_bad_value_is_refused_with_what_would_be_taken(tmp_path: Path, text: s
         load_settings({}, {}, tmp_path)
     assert message in str(refused.value)
     assert "stepwell.toml" in str(refused.value)
+
+
+def test_a_table_says_how_a_function_runs(tmp_path: Path) -> None:
+    (tmp_path / "stepwell.toml").write_text(
+        '[functions.Report]\ncommand = ["java", "-jar", "report.jar"]\nfolder = "report"\ntimeout = 30\n'
+        '[functions.Bill]\nlambda = "arn:aws:lambda:eu-west-1:111122223333:function:bill"\n'
+    )
+    report, bill = load_settings({}, {}, tmp_path).functions.values()
+    assert report.code() == Command(("java", "-jar", "report.jar"), str(tmp_path / "report"))
+    assert report.timeout == 30
+    assert bill.code() == RemoteLambda("arn:aws:lambda:eu-west-1:111122223333:function:bill")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('url = "localhost:9000"', r"url 'localhost:9000': write it as http://HOST:PORT"),
+        ('url = "http://h"\ncommand = ["ls"]', "only one of command, url, lambda can say what runs"),
+        ("command = []", "the program, then its arguments"),
+        ('comand = ["ls"]', "unknown field `comand`"),
+        ("timeout = 0", r"functions\[...\]\.timeout"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_without_telling_what_else_it_holds(
+    tmp_path: Path, table: str, message: str
+) -> None:
+    (tmp_path / "stepwell.toml").write_text(f'[functions.Report]\n{table}\nenvironment = {{ PLACE = "elsewhere" }}\n')
+    with pytest.raises(SettingsError, match=message) as refused:
+        load_settings({}, {}, tmp_path)
+    assert "stepwell.toml: functions: " in str(refused.value)
+    assert "elsewhere" not in str(refused.value)
 
 
 def test_a_bad_variable_is_refused_by_its_own_name(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from stepwell.api.arns import execution_arn
 from stepwell.api.context import open_context
 from stepwell.api.operations.history import answered_event
 from stepwell.app import Stepwell
-from stepwell.assembly import BoundMachine, deploy, load_app
+from stepwell.assembly import BoundMachine, deploy, function_of, load_app
 from stepwell.engine.engine import Engine
 from stepwell.engine.requests import StartRequest
 from stepwell.language.definition import compile_definition
@@ -81,7 +81,8 @@ class Embedded:
         self._run = run
         self._machines = machines
         handlers = {name: function.handler for name, function in app.functions.items() if function.handler}
-        self._functions = InProcess(handlers, self._handler_failed)
+        others = [function_of(function) for function in app.functions.values() if not function.handler]
+        self._functions = InProcess(handlers, self._handler_failed, others)
         self._mocks = Mocks(run.mocks, TaskDispatcher(self._functions), self._reaches, script)
         self._coverage = run.coverage or Coverage()
 

@@ -1,4 +1,4 @@
-"""An app's functions, called in the test's own process: what a test patches is patched there too.
+"""An app's handlers, called in the test's own process: what a test patches is patched there too.
 
 Rules that must stay true here:
 - The outcome of a call is the one that it has out of process: results and errors go through the same code.
@@ -10,29 +10,38 @@ from __future__ import annotations
 import inspect
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from stepwell.tasks.function import DEFAULT_TIMEOUT, FunctionName, FunctionRegistry
+from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionName, FunctionRegistry
 from stepwell.tasks.handler import marshal
 from stepwell.tasks.invocation import LATEST, Answer
 from stepwell.tasks.lambda_context import LambdaContext
-from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService, Reply
+from stepwell.tasks.lambda_service import LambdaService, Reply
 from stepwell.tasks.runtime_errors import error_payload
 
 
 class InProcess(LambdaService):
-    """`handlers` are called by name as `handler(event, context)`; `failed` is told of assertions that fail in them."""
+    """`handlers` are called by name as `handler(event, context)`; `failed` is told of assertions that fail in them.
+    `others` are functions that are no callables of this process: they run as they do on a server."""
 
-    def __init__(self, handlers: Mapping[str, Callable[[Any, Any], Any]], failed: Callable[[AssertionError], None]):
-        super().__init__(FunctionRegistry([]))
+    def __init__(
+        self,
+        handlers: Mapping[str, Callable[[Any, Any], Any]],
+        failed: Callable[[AssertionError], None],
+        others: Iterable[Function] = (),
+    ) -> None:
+        super().__init__(FunctionRegistry(others))
         self._handlers = handlers
         self._failed = failed
 
     def has(self, name: str) -> bool:
-        """Whether a name, in any form that Lambda takes, leads to one of the handlers."""
+        """Whether a name, in any form that Lambda takes, leads to one of the functions."""
+        return self._handler(name) is not None or self.functions.find(name) is not None
+
+    def _handler(self, name: str) -> Callable[[Any, Any], Any] | None:
         named = FunctionName.parse(name)
-        return named is not None and named.name in self._handlers
+        return None if named is None else self._handlers.get(named.name)
 
     async def invoke(
         self,
@@ -48,8 +57,18 @@ class InProcess(LambdaService):
     ) -> Reply:
         named = FunctionName.parse(name)
         request_id = request_id or str(uuid.uuid4())
-        if named is None or named.name not in self._handlers:
-            raise FunctionNotFound(f"{name}:{qualifier or LATEST}", request_id)
+        handler = self._handler(name)
+        if named is None or handler is None:
+            return await super().invoke(
+                name,
+                event,
+                qualifier=qualifier,
+                client_context=client_context,
+                idempotency_key=idempotency_key,
+                execution_arn=execution_arn,
+                request_id=request_id,
+                tail=tail,
+            )
         context = LambdaContext(
             aws_request_id=request_id,
             invoked_function_arn=name,
@@ -58,7 +77,7 @@ class InProcess(LambdaService):
             client_context=client_context,
         )
         context.function_name = named.name
-        return Reply(request_id, LATEST, await self._call(self._handlers[named.name], event, context))
+        return Reply(request_id, LATEST, await self._call(handler, event, context))
 
     async def _call(self, handler: Callable[[Any, Any], Any], event: str, context: LambdaContext) -> Answer:
         try:
