@@ -65,15 +65,10 @@ class _Gate:
         self._account = account
 
     async def signed(self, door: Door, target: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        request = SignedRequest(
-            scope["method"],
-            scope["raw_path"].decode("latin-1"),
-            scope["query_string"].decode("latin-1"),
-            tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
-        )
+        request = _signed_request(scope)
         try:
             claim = self._auth.signatures.claim(request, door.service)
-            length = request.header("content-length") or ""
+            length = request.headers.get("content-length", "")
             body = await read_body(receive, length.encode("latin-1"), LARGEST)
             caller = self._auth.signatures.verify(claim, request, body)
         except SignatureRefused as refused:
@@ -106,6 +101,15 @@ class _Gate:
             await _problem(send, 503, detail, (b"retry-after", b"%d" % unavailable.retry_after))
         else:
             await self._app(_known(scope, caller), receive, send)
+
+
+def _signed_request(scope: Scope) -> SignedRequest:
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    return SignedRequest(scope["method"], path, query, headers)
 
 
 def _is_signed(scope: Scope, door: Door) -> bool:

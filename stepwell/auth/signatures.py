@@ -62,15 +62,13 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """What of a request its signature covers. `path` and `query` are as they were sent; header names are lower case."""
+    """What of a request its signature covers. `path` and `query` are as they were sent; header names are in lower case,
+    and the values of one that is there several times have commas between."""
 
     method: str
     path: str
     query: str
-    headers: tuple[tuple[str, str], ...]
-
-    def header(self, name: str) -> str | None:
-        return next((value for found, value in self.headers if found == name), None)
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class Signatures:
 
         Raises SignatureRefused.
         """
-        authorization = request.header("authorization")
+        authorization = request.headers.get("authorization")
         if authorization is not None:
             given = _header_parts(authorization)
             moment, expires, query = _moment(request), None, request.query
@@ -132,14 +130,10 @@ class Signatures:
     def verify(self, claim: Claim, request: SignedRequest, body: bytes) -> Caller:
         """Who signed. Raises SignatureRefused."""
         payload_hash = hashlib.sha256(body).hexdigest()
-        stated = request.header("x-amz-content-sha256")
+        stated = request.headers.get("x-amz-content-sha256")
         if stated is not None and stated != payload_hash:
             raise _unlike_payload(stated)
-        values: dict[str, list[str]] = {name: [] for name in claim.signed.split(";")}
-        for name, value in request.headers:
-            if name in values:
-                values[name].append(value)
-        headers = ((name, header_value(found)) for name, found in values.items())
+        headers = [(name, header_value(request.headers.get(name, ""))) for name in claim.signed.split(";")]
         text = canonical_request(request.method, request.path, claim.query, headers, claim.signed, payload_hash)
         date = claim.moment[:8]
         key = self._signing_key(claim.key.secret, date, claim.region, claim.service)
@@ -204,10 +198,10 @@ def _query_parts(query: str) -> dict[str, str]:
 
 def _moment(request: SignedRequest) -> str:
     """The date of a request, as `X-Amz-Date` writes it; of the `Date` header where there is no other."""
-    stated = request.header("x-amz-date")
+    stated = request.headers.get("x-amz-date")
     if stated is not None:
         return stated
-    date = request.header("date")
+    date = request.headers.get("date")
     if date is None:
         raise _incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     if _MOMENT.fullmatch(date):
@@ -249,7 +243,7 @@ def _check_scope(date: str, moment: str, region: str, found: str, wanted: str | 
 
 def _check_session(key: AccessKey, request: SignedRequest, given: Mapping[str, str]) -> None:
     if key.session_token is not None:
-        token = request.header("x-amz-security-token") or given.get("Security-Token", "")
+        token = request.headers.get("x-amz-security-token") or given.get("Security-Token", "")
         if not hmac.compare_digest(token.encode(), key.session_token.encode()):
             raise _unknown_key()
 
@@ -260,7 +254,7 @@ def _check_signed(request: SignedRequest, names: list[str]) -> None:
         raise _wrong_signature()  # no signer writes it so, and the canonical request has each header once
     if "host" not in signed:
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
-    for name, _ in request.headers:
+    for name in request.headers:
         if name.startswith("x-amz-") and name not in signed:
             raise _invalid(f"'{_shown(name)}' must be a 'SignedHeader' in the AWS Authorization.")
 
@@ -271,6 +265,7 @@ def _expiry(text: str) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=64)
 def _seconds(moment: str) -> int:
     """Seconds since 1970 of a date that has the form of one. Raises ValueError."""
     date, clock = moment[:8], moment[9:15]

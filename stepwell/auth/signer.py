@@ -44,7 +44,7 @@ class Signer:
         if self.session_token:
             sent["X-Amz-Security-Token"] = self.session_token
         signed = sorted(
-            (name.lower(), header_value([value]))
+            (name.lower(), header_value(value))
             for name, value in sent.items()
             if name.lower() in ("host", "content-type") or name.lower().startswith("x-amz-")
         )

@@ -46,7 +46,7 @@ def canonical_request(
 ) -> str:
     """The request as it is signed. `path` is as it was sent, `query` canonical; `headers` are those signed, in order of
     their names, which `signed` names."""
-    lines = "".join(f"{name}:{value}\n" for name, value in headers)
+    lines = "".join([f"{name}:{value}\n" for name, value in headers])
     uri = "/" if path in ("", "/") else quote(path, safe="/" + _UNRESERVED)
     return f"{method}\n{uri}\n{query}\n{lines}\n{signed}\n{payload_hash}"
 
@@ -57,9 +57,9 @@ def signature(key: bytes, moment: str, scope: str, request: str) -> str:
     return hmac.digest(key, f"{ALGORITHM}\n{moment}\n{scope}\n{hashed}".encode(), "sha256").hex()
 
 
-def header_value(values: Iterable[str]) -> str:
-    """The values of a header as they are signed: runs of blanks are one blank, several values have commas between."""
-    return ",".join(" ".join(value.split()) if "  " in value else value.strip() for value in values)
+def header_value(value: str) -> str:
+    """The value of a header as it is signed: runs of blanks are one blank."""
+    return " ".join(value.split()) if "  " in value else value.strip()
 
 
 def _encoded(text: str) -> str:

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from stepwell.api.context import open_context
+from stepwell.api.doors import doors
+from stepwell.api.express import express_routes
+from stepwell.api.functions.routes import function_routes
 from stepwell.auth.table import AuthTable, IssuerTable
+from stepwell.engine.engine import Engine
+from stepwell.store.open import open_store
+from stepwell.tasks.dispatcher import TaskDispatcher
+from stepwell.tasks.function import FunctionRegistry
+from stepwell.tasks.lambda_service import LambdaService
 from tests.auth.conftest import Guarded, serve_guarded
 from tests.auth.issuer import Issuer, issuing
 
@@ -110,3 +119,16 @@ def test_an_expired_token_is_told_so_that_a_client_renews_it(oidc: Guarded, issu
 def test_a_token_without_a_role_is_forbidden(oidc: Guarded, issuer: Issuer) -> None:
     assert asked(oidc, "/jobs/1", issuer.token()).status_code == 403
     assert asked(oidc, "/jobs/1", issuer.token(scope="jobs.read"), "POST").status_code == 403
+
+
+async def test_every_route_of_the_server_itself_is_named_with_its_credential() -> None:
+    """Else a route would be open on a server whose app is mounted at the root."""
+    store = await open_store(":memory:")
+    functions = LambdaService(FunctionRegistry([]))
+    engine = Engine(store, TaskDispatcher(functions))
+    context = await open_context(engine)
+    routes = [*function_routes(functions, context), *express_routes(context)]
+    find = doors({"": False})
+    paths = {"/" + route.path[1:].partition("/")[0] for route in routes}
+    assert [path for path in paths if find({"path": path, "method": "GET"}, b"").credential == "none"] == []
+    await store.close()
