@@ -134,7 +134,7 @@ async def _running(
     """The engine on its store, with the app's machines."""
     store = await open_store(settings.store)
     try:
-        limits = EngineSettings(express_executions=settings.express_executions)
+        limits = EngineSettings(express_executions=settings.express_executions, retention_days=settings.retention_days)
         engine = Engine(store, dispatcher, limits, data=data, vault=make_vault(settings, os.environ))
         context = await open_context(
             engine,

@@ -101,6 +101,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             ge=1,
         ),
     ] = 1000
+    retention_days: Annotated[
+        int,
+        Meta(
+            title="a whole number of days; 0 is for ever",
+            description="How long an execution and its history are kept after its end.",
+            ge=0,
+        ),
+    ] = 90
     objects_folder: Annotated[
         str | None,
         Meta(

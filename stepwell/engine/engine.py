@@ -39,6 +39,7 @@ from stepwell.engine.reading import read_history
 from stepwell.engine.records import CONTINUE, MESSAGE
 from stepwell.engine.redrive import redriven_before, refusal
 from stepwell.engine.requests import ActivityTask, Started, StartRequest
+from stepwell.engine.retention import Retention
 from stepwell.engine.settings import EngineSettings
 from stepwell.engine.timers import Timers
 from stepwell.engine.tokens import open_token
@@ -108,6 +109,7 @@ class Engine:
             settings,
         )
         self._activities = Activities(store, self._driver)
+        self._retention = Retention(store, self._clock, settings.retention_days)
         self._watchers: dict[int, set[asyncio.Future[None]]] = {}
         self._end_watchers: dict[int, set[asyncio.Future[None]]] = {}
         self._last_key = 0
@@ -122,6 +124,7 @@ class Engine:
         self._messages.start()
         self._map_runs.start()
         self._express.start()
+        self._retention.start()
         after = 0
         while keys := await self.store.virtual_executions(after, _PAGE):
             for key in keys:
@@ -135,6 +138,7 @@ class Engine:
         self._activities.stop()
         for watchers in (*self._watchers.values(), *self._end_watchers.values()):
             _wake(watchers)
+        await self._retention.stop()
         await self._timers.stop()
         await self._messages.stop()
         await self._map_runs.stop()

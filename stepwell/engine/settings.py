@@ -11,7 +11,8 @@ class EngineSettings:
     far ahead timers are held in memory. `idle_executions` is how many executions that merely wait stay in memory.
 
     `express_executions` bounds the Express executions under way, `express_limit` the time that each of them may take,
-    `express_log_bytes` what the logs of all of them may take in memory.
+    `express_log_bytes` what the logs of all of them may take in memory. `retention_days` after its end an execution
+    goes with its history; 0 keeps it for ever.
     """
 
     in_flight: int = 1_000
@@ -20,3 +21,4 @@ class EngineSettings:
     express_executions: int = 1_000
     express_limit: int = 300_000  # AWS's quota
     express_log_bytes: int = 64 << 20
+    retention_days: int = 90  # as AWS keeps a history

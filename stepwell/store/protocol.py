@@ -27,6 +27,7 @@ from stepwell.store.catalog import (
     VersionRow,
 )
 from stepwell.store.leases import Leases
+from stepwell.store.retention import RetentionStore
 from stepwell.store.vault import VaultChange, VaultStore
 
 __all__ = [
@@ -227,6 +228,9 @@ class LoadedExecution:
 
 class Store(Catalog, Protocol):
     """One durable log. Opened by `open_store(url_or_path)` (`stepwell/store/open.py`), closed by `close`."""
+
+    @property
+    def retention(self) -> RetentionStore: ...
 
     async def close(self) -> None:
         """Finish what is under way and let go of the store."""

@@ -33,6 +33,7 @@ from stepwell.store.sqlite import catalog, executions, versions, waiting
 from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.leases import SqliteLeases
 from stepwell.store.sqlite.reader import Reader
+from stepwell.store.sqlite.retention import SqliteRetention
 from stepwell.store.sqlite.vault import SqliteVault
 from stepwell.store.sqlite.writer import Writer
 
@@ -49,6 +50,7 @@ class SqliteStore:
         self._reader = Reader(opened.reader, opened.path, "stepwell-store-reader", _BATCH)
         self._lister = Reader(opened.lister, opened.path, "stepwell-store-lister", 1)
         self._vault = SqliteVault(self._reader, self._writer)
+        self.retention = SqliteRetention(self._writer, self._lister)
         self._closing: asyncio.Task[None] | None = None
         self.leases = SqliteLeases(self._writer, self._reader)
 

@@ -1,0 +1,119 @@
+"""Letting go of the past in SQLite: see `RetentionStore`.
+
+Rules that must stay true here:
+- What is due is found by seeking: each machine and status by the index of the listings, never by reading executions
+  that stay.
+- A tree is taken apart from its leaves. Rows of a leaf are removed first, then the leaf.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+
+from stepwell.store.sqlite.reader import Reader
+from stepwell.store.sqlite.writer import Writer
+
+# Machines have small ids; above are the keys of executions, which map runs and their children are listed under.
+_DUE = """
+WITH RECURSIVE machine(id) AS (
+    SELECT min(machine_id) FROM progress
+    UNION ALL
+    SELECT (SELECT min(p.machine_id) FROM progress AS p WHERE p.machine_id > machine.id) FROM machine
+    WHERE machine.id <= 4294967296
+)
+SELECT p.key
+FROM machine CROSS JOIN (VALUES {statuses}) AS ending CROSS JOIN progress AS p
+WHERE machine.id <= 4294967296 AND p.machine_id = machine.id AND p.status = ending.column1
+    AND p.listed_at >= ? AND p.listed_at < ? AND {condition}
+LIMIT ?
+"""
+
+_ENDED = _DUE.format(
+    statuses="('SUCCEEDED'), ('FAILED'), ('TIMED_OUT'), ('ABORTED')",
+    condition="NOT EXISTS (SELECT 1 FROM effects WHERE effects.execution = p.key)",
+)
+_RESUMABLE = _DUE.format(
+    statuses="('FAILED'), ('TIMED_OUT'), ('ABORTED')",
+    condition="EXISTS (SELECT 1 FROM frames WHERE frames.execution = p.key)",
+)
+
+_CHILD = "SELECT key FROM progress WHERE machine_id > 4294967296 AND machine_id = ? AND key > ? ORDER BY key LIMIT 1"
+
+_PARTS = (
+    "DELETE FROM effects WHERE execution = ?1 AND id IN (SELECT id FROM effects WHERE execution = ?1 LIMIT ?2)",
+    *(
+        f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE execution = ?1 LIMIT ?2)"  # noqa: S608
+        for table in ("timers", "frames", "payloads", "history")
+    ),
+)
+
+# The frames of a tree; the root's own come last: by them the tree is found again.
+_TREE = """
+WITH RECURSIVE node(key, depth) AS (
+    VALUES (?, 0)
+    UNION ALL
+    SELECT p.key, node.depth + 1 FROM node CROSS JOIN progress AS p
+    WHERE p.machine_id > 4294967296 AND p.machine_id = node.key
+)
+SELECT f.rowid FROM node CROSS JOIN frames AS f ON f.execution = node.key ORDER BY node.depth DESC
+"""
+
+
+class SqliteRetention:
+    """See `RetentionStore`."""
+
+    def __init__(self, writer: Writer, lister: Reader) -> None:
+        self._writer = writer
+        self._lister = lister
+
+    async def ended(self, before: int, limit: int) -> Sequence[int]:
+        return await self._lister.read(partial(_keys, query=_ENDED, after=0, before=before, limit=limit))
+
+    async def resumable(self, after: int, before: int, limit: int) -> Sequence[int]:
+        return await self._lister.read(partial(_keys, query=_RESUMABLE, after=after, before=before, limit=limit))
+
+    async def delete(self, root: int, rows: int) -> bool:
+        return await self._writer.write(partial(_delete, root=root, rows=rows))
+
+    async def forget_frames(self, root: int, rows: int) -> None:
+        frames = await self._lister.read(partial(_frames_of_tree, root=root))
+        for start in range(0, len(frames), rows):
+            await self._writer.write(partial(_forget, frames=frames[start : start + rows]))
+
+
+def _keys(connection: sqlite3.Connection, query: str, after: int, before: int, limit: int) -> Sequence[int]:
+    return [row[0] for row in connection.execute(query, (after, before, limit)).fetchall()]
+
+
+def _delete(connection: sqlite3.Connection, root: int, rows: int) -> bool:
+    left = rows
+    while left > 0:
+        leaf = _leaf(connection, root)
+        for part in _PARTS:
+            left -= connection.execute(part, (leaf, left)).rowcount
+            if left <= 0:
+                return False
+        left -= 1
+        connection.execute("DELETE FROM progress WHERE key = ?", (leaf,))
+        connection.execute("DELETE FROM executions WHERE key = ?", (leaf,))
+        if leaf == root:
+            return True
+    return False
+
+
+def _leaf(connection: sqlite3.Connection, root: int) -> int:
+    """An execution or map run of the tree that nothing hangs from."""
+    node = root
+    while (child := connection.execute(_CHILD, (node, 0)).fetchone()) is not None:
+        node = child[0]
+    return node
+
+
+def _frames_of_tree(connection: sqlite3.Connection, root: int) -> Sequence[tuple[int]]:
+    return connection.execute(_TREE, (root,)).fetchall()
+
+
+def _forget(connection: sqlite3.Connection, frames: Sequence[tuple[int]]) -> None:
+    connection.executemany("DELETE FROM frames WHERE rowid = ?", frames)
