@@ -54,9 +54,12 @@ class Ticking:
 )
 async def test_the_loop_goes_on_beside_an_expression_that_does_not_end(house: House, expression: str) -> None:
     machine = await house.machine(tells(expression))
-    async with Ticking() as ticking:
-        await house.end(await house.start(machine))
-    assert ticking.worst < 0.25  # alone on a machine it is below 0.02; others may be at work here
+    worst = []
+    for _ in range(3):  # what holds the loop does so each time; another program on these cores does not
+        async with Ticking() as ticking:
+            await house.end(await house.start(machine))
+        worst.append(ticking.worst)
+    assert min(worst) < 0.25  # alone on a machine it is below 0.02
 
 
 async def test_it_ends_with_the_error_of_its_language(house: House) -> None:
