@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 from functools import partial
 
+from stepwell.store.sqlite import vault_sql
 from stepwell.store.sqlite.reader import Reader
 from stepwell.store.sqlite.writer import Writer
 
@@ -96,6 +97,7 @@ def _delete(connection: sqlite3.Connection, root: int, rows: int) -> bool:
             if left <= 0:
                 return False
         left -= 1
+        vault_sql.delete(connection, leaf)
         connection.execute("DELETE FROM progress WHERE key = ?", (leaf,))
         connection.execute("DELETE FROM executions WHERE key = ?", (leaf,))
         if leaf == root:
