@@ -32,6 +32,7 @@ def task_of(execution: Execution, effect: TaskEffect, virtual: bool) -> Task:
         test_case=execution.test_case,
         call=effect.call,
         virtual=virtual,
+        submitted=effect.submitted,
     )
 
 

@@ -5,6 +5,8 @@ Rules that must stay true here:
   `idempotency_key` is the same each time.
 - An outcome is told once; the engine refuses what comes late or twice.
 - The dispatcher knows neither store nor turns: it takes a task and yields outcomes.
+- The job of a `.sync` task is submitted by one dispatch and followed by others, which know the service's answer: also
+  after a crash nothing is submitted twice that was committed once.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ class Task:
     `input` is the JSON text of the task's arguments. `deadline` is when the attempt times out (milliseconds since
     1970, the execution's clock), None where nothing limits it. `call` counts the calls of this state over the whole
     execution, from 0, all iterations and retries together; it is kept only where `test_case` names a test case of the
-    mocks.
+    mocks. `submitted` is the JSON text of a `JobSubmitted` that was committed: the job is to be followed; `looks` is
+    how often this process has found it running.
     """
 
     resource: Resource
@@ -38,6 +41,8 @@ class Task:
     test_case: str | None = None
     call: int = 0
     virtual: bool = False
+    submitted: str | None = None
+    looks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,24 @@ class Submitted:
     """
 
     output: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobSubmitted:
+    """A service has taken the job of a `.sync` task; `output` is the JSON text of its answer.
+
+    The last outcome of its dispatch: once it is committed, the task is dispatched anew, with `Task.submitted`.
+    """
+
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class StillRunning:
+    """The job has not ended. The task is dispatched again in so many seconds of the real clock; until then it costs
+    neither a thread nor a place among the tasks under way."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +135,7 @@ class Parked:
 Outcome: TypeAlias = Succeeded | Failed | TimedOut | Submitted | SubmitFailed | Claimed
 """What a task has come to."""
 
-Told: TypeAlias = Outcome | StartExecution | Parked
+Told: TypeAlias = Outcome | StartExecution | JobSubmitted | StillRunning | Parked
 """What the dispatcher tells of a task on its way."""
 
 Refusal: TypeAlias = Literal["missing", "deleting", "unsupported", "exists", "throttled"]
@@ -157,11 +180,17 @@ class Dispatcher(Protocol):
         ...
 
     def run(self, task: Task) -> AsyncIterator[Told]:
-        """Carry out one task, yielding its outcomes in order. A `StartExecution` is the last; `Parked` comes first.
+        """Carry out one task, yielding its outcomes in order. A `StartExecution`, `JobSubmitted` or `StillRunning` is
+        the last; `Parked` comes first.
 
         The engine closes the iterator when the task's outcome is no longer wanted (stopped, timed out): what runs for
         it is then ended. An exception that escapes is a defect and fails the task with `States.TaskFailed`.
         """
+        ...
+
+    async def withdraw(self, task: Task) -> None:
+        """End the job of a task that has `submitted`: nobody wants it any more. Best effort, as on AWS; what goes wrong
+        is logged."""
         ...
 
     def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:

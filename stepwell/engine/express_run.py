@@ -17,7 +17,17 @@ from typing import TypeAlias
 
 from stepwell.engine.attempt import close, stimulus_of, task_of
 from stepwell.engine.clock import Clock
-from stepwell.engine.dispatch import Dispatcher, Outcome, Parked, StartExecution, Submitted, Task, Told
+from stepwell.engine.dispatch import (
+    Dispatcher,
+    JobSubmitted,
+    Outcome,
+    Parked,
+    StartExecution,
+    StillRunning,
+    Submitted,
+    Task,
+    Told,
+)
 from stepwell.engine.express_log import ExpressLog
 from stepwell.engine.live import apply_turn
 from stepwell.engine.turns import Turns
@@ -231,6 +241,7 @@ class ExpressRun:
             async for told in outcomes:
                 if isinstance(told, Parked):
                     continue
+                assert not isinstance(told, JobSubmitted | StillRunning)  # Express workflows have no `.sync`
                 outcome = await self._start_child(task, told) if isinstance(told, StartExecution) else told
                 stimulus = stimulus_of(effect.path, effect.token, outcome)
                 if not isinstance(outcome, Submitted):

@@ -3,7 +3,9 @@
 Rules that must stay true here:
 - The store's outbox is the truth; memory holds the tasks that are under way, within a fixed bound. More wait on disk.
 - An outcome that cannot be committed is kept and tried again: the work was done, and is not thrown away.
-- A task whose row is gone (stopped, timed out, its branch failed) is cancelled.
+- A task whose row is gone (stopped, timed out, its branch failed) is cancelled; the job that it has submitted is
+  withdrawn.
+- A job that runs elsewhere takes no place among the tasks under way while nobody looks at it.
 - No task is dispatched twice by one process: what is read from disk is looked at again where its execution has moved
   on.
 """
@@ -13,11 +15,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias, TypeVar
 
 from stepwell.engine.attempt import close, stimulus_of, task_of
-from stepwell.engine.dispatch import Dispatcher, Outcome, Parked, StartExecution, Submitted, Task, Told
+from stepwell.engine.dispatch import (
+    Dispatcher,
+    JobSubmitted,
+    Outcome,
+    Parked,
+    StartExecution,
+    StillRunning,
+    Submitted,
+    Task,
+    Told,
+)
 from stepwell.engine.live import new_execution
 from stepwell.engine.records import decode_effect, effect_references
 from stepwell.machine import stimulus as stimuli
@@ -44,12 +56,18 @@ StartChild: TypeAlias = Callable[[int, Task, StartExecution], Awaitable[Outcome 
 @dataclass(slots=True)
 class _Under:
     """A task that is under way. `closing` once its last outcome is being committed: nothing is left to cancel.
-    `parked` while it waits for a worker and does not count."""
+    `parked` while it waits for a worker and does not count.
 
-    path: str
+    `rest` is how many seconds its job is left alone from now on, and `alarm` what ends them.
+    """
+
+    effect: TaskEffect
+    task: Task
     run: asyncio.Task[None] | None = None
     closing: bool = False
     parked: bool = False
+    rest: float | None = None
+    alarm: asyncio.TimerHandle | None = None
 
 
 class Outbox:
@@ -77,6 +95,7 @@ class Outbox:
         self._overflow = True  # there may be rows on disk that are not under way
         self._refill: asyncio.Task[None] | None = None
         self._moved: set[int] = set()  # executions of which rows have gone while the store is read
+        self._withdrawals: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     def start(self) -> None:
@@ -86,7 +105,11 @@ class Outbox:
     async def stop(self, grace: float) -> None:
         """Wait up to `grace` seconds for what is under way, then leave the rest to the next process."""
         self._stopping = True
-        runs = [under.run for tasks in self._under_way.values() for under in tasks.values() if under.run]
+        under_way = [under for tasks in self._under_way.values() for under in tasks.values()]
+        for under in under_way:
+            if under.alarm is not None:
+                under.alarm.cancel()
+        runs = [*self._withdrawals, *(under.run for under in under_way if under.run is not None)]
         if self._refill is not None:
             self._refill.cancel()
             runs.append(self._refill)
@@ -115,34 +138,62 @@ class Outbox:
         tasks = self._under_way.setdefault(execution.key, {})
         if effect.id in tasks:
             return
-        under = tasks[effect.id] = _Under(effect.path)
+        under = tasks[effect.id] = _Under(effect, task_of(execution, effect, virtual))
+        self._begin(execution.key, under)
+
+    def _begin(self, key: int, under: _Under) -> None:
         self._count += 1
-        task = task_of(execution, effect, virtual)
-        under.run = asyncio.get_running_loop().create_task(self._carry_out(execution.key, effect, task, under))
+        under.rest = under.alarm = None
+        under.run = asyncio.get_running_loop().create_task(self._carry_out(key, under))
         # Not at the end of the coroutine: one that is cancelled before its first step never gets there.
-        under.run.add_done_callback(lambda _: self._forget(execution.key, effect.id, virtual))
+        under.run.add_done_callback(lambda _: self._ended(key, under))
 
     def remove(self, key: int, ids: frozenset[int], prefixes: tuple[str, ...]) -> None:
         """Rows of the outbox are gone: end what runs for them."""
         if self._refill is not None:
             self._moved.add(key)
         for effect_id, under in list(self._under_way.get(key, {}).items()):
-            gone = effect_id in ids or any(under.path.startswith(prefix) for prefix in prefixes)
-            if gone and not under.closing and under.run is not None:
-                under.run.cancel()
+            gone = effect_id in ids or any(under.effect.path.startswith(prefix) for prefix in prefixes)
+            if gone and not under.closing:
+                self._cancel(key, under)
 
-    def _forget(self, key: int, effect_id: int, virtual: bool) -> None:
-        tasks = self._under_way[key]
-        if tasks.pop(effect_id).parked:
+    def _cancel(self, key: int, under: _Under) -> None:
+        under.closing = True
+        if under.task.submitted is not None:
+            self._withdraw(under.task)
+        if under.alarm is not None:
+            under.alarm.cancel()
+            self._forget(key, under)
+        elif under.run is not None:
+            under.run.cancel()
+
+    def _withdraw(self, task: Task) -> None:
+        withdrawal = asyncio.get_running_loop().create_task(self._dispatcher.withdraw(task))
+        self._withdrawals.add(withdrawal)
+        withdrawal.add_done_callback(self._withdrawals.discard)
+
+    def _ended(self, key: int, under: _Under) -> None:
+        """A dispatch has ended: that was all, or its job is looked at again later."""
+        if under.parked:
             self._parked -= 1
         else:
             self._count -= 1
-        if not tasks:
-            del self._under_way[key]
-            if virtual and not self._stopping:
-                self._rested(key)
+        if under.rest is None or under.closing or self._stopping:
+            self._forget(key, under)
+        else:
+            under.run = None
+            under.task = replace(under.task, looks=under.task.looks + 1)
+            under.alarm = asyncio.get_running_loop().call_later(under.rest, self._begin, key, under)
         if self._overflow and self._count <= self._bound // 2:
             self._look()
+
+    def _forget(self, key: int, under: _Under) -> None:
+        tasks = self._under_way[key]
+        del tasks[under.effect.id]
+        if not tasks:
+            del self._under_way[key]
+            if under.task.virtual and not self._stopping:
+                self._rested(key)
 
     def _park(self, under: _Under) -> None:
         """The task waits for a worker: others may go ahead of it."""
@@ -203,12 +254,13 @@ class Outbox:
 
     # -- one task
 
-    async def _carry_out(self, key: int, effect: TaskEffect, task: Task, under: _Under) -> None:
+    async def _carry_out(self, key: int, under: _Under) -> None:
         """Run a task, and commit its outcomes."""
+        effect, task = under.effect, under.task
         outcomes: AsyncIterator[Told] | None = None
         try:
             outcomes = self._dispatcher.run(task)
-            if await self._take_outcomes(key, effect, task, outcomes, under):
+            if await self._take_outcomes(key, under, outcomes):
                 return
             logger.error("the dispatcher has told no outcome of the task %s", task.resource.arn)
         except Exception:
@@ -220,22 +272,21 @@ class Outbox:
         under.closing = True
         await self._tell(key, stimuli.TaskFailed(effect.path, effect.token, "States.TaskFailed", cause))
 
-    async def _take_outcomes(
-        self,
-        key: int,
-        effect: TaskEffect,
-        task: Task,
-        outcomes: AsyncIterator[Told],
-        under: _Under,
-    ) -> bool:
+    async def _take_outcomes(self, key: int, under: _Under, outcomes: AsyncIterator[Told]) -> bool:
         """Commit a task's outcomes one after the other. False where they stop and nobody else can tell the end."""
-        handed_on = False
+        effect, handed_on = under.effect, False
         async for outcome in outcomes:
             if isinstance(outcome, Parked):
                 self._park(under)
                 continue
+            if isinstance(outcome, StillRunning):
+                under.rest = outcome.seconds
+                return True
+            if isinstance(outcome, JobSubmitted):
+                await self._hand_over(key, under, outcome)
+                return True
             if isinstance(outcome, StartExecution):
-                meant = await self._start(key, task, outcome)
+                meant = await self._start(key, under.task, outcome)
                 if meant is None:
                     return True
                 outcome = meant
@@ -247,6 +298,14 @@ class Outbox:
                 return True
             under.closing = False
         return handed_on
+
+    async def _hand_over(self, key: int, under: _Under, job: JobSubmitted) -> None:
+        """The commit dispatches the task anew, to follow its job; a job that nobody wants any more is withdrawn."""
+        effect = under.effect
+        under.closing = True
+        turn = await self._tell(key, stimuli.JobSubmitted(effect.path, effect.token, job.output, effect))
+        if turn is None:
+            self._withdraw(replace(under.task, submitted=job.output))
 
     async def _start(self, key: int, task: Task, asked: StartExecution) -> Outcome | None:
         """What the start of an execution means to the task; None where the execution itself will tell."""

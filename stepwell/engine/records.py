@@ -106,8 +106,17 @@ def messages_of(identity: NewExecution, turn: Turn, clock: int | None, *, first:
 
 
 def _effect_row(effect: TaskEffect, sink: PayloadSink, mocked: bool) -> EffectRow:
+    submitted = None if effect.submitted is None else sink.keep(effect.submitted)
     data = orjson.dumps(
-        (effect.resource.arn, sink.keep(effect.input), effect.token, effect.state_name, effect.deadline, effect.call)
+        (
+            effect.resource.arn,
+            sink.keep(effect.input),
+            effect.token,
+            effect.state_name,
+            effect.deadline,
+            effect.call,
+            submitted,
+        )
     )
     kind = "activity" if effect.resource.kind == "activity" and not mocked else "task"
     return EffectRow(effect.id, kind, effect.resource.arn, effect.path, data)
@@ -115,12 +124,14 @@ def _effect_row(effect: TaskEffect, sink: PayloadSink, mocked: bool) -> EffectRo
 
 def effect_references(row: EffectRow) -> list[bytes]:
     """The hashes of the large texts that an effect's row refers to."""
-    input = orjson.loads(row.data)[1]
-    return [bytes.fromhex(input[0])] if isinstance(input, list) else []
+    data = orjson.loads(row.data)
+    return [bytes.fromhex(text[0]) for text in (data[1], *data[6:]) if isinstance(text, list)]
 
 
 def decode_effect(row: EffectRow, text_of: Callable[[bytes], str]) -> TaskEffect:
     assert row.path is not None
-    arn, input, token, state_name, deadline, call = orjson.loads(row.data)
-    text = text_of(bytes.fromhex(input[0])) if isinstance(input, list) else input
-    return TaskEffect(row.id, row.path, parse_resource(arn), text, token, state_name, deadline, call)
+    arn, input, token, state_name, deadline, call, *rest = orjson.loads(row.data)
+    input, submitted = (
+        text_of(bytes.fromhex(text[0])) if isinstance(text, list) else text for text in (input, *(rest or (None,)))
+    )
+    return TaskEffect(row.id, row.path, parse_resource(arn), input, token, state_name, deadline, call, submitted)

@@ -26,6 +26,7 @@ from stepwell.machine.stimulus import (
     ActivityClaimed,
     Continue,
     Heartbeat,
+    JobSubmitted,
     MapRunFailed,
     MapRunSucceeded,
     Redrive,
@@ -249,6 +250,7 @@ def _task(
     | TaskFailed
     | TaskTimedOut
     | TaskSubmitted
+    | JobSubmitted
     | TaskSubmitFailed
     | ActivityClaimed
     | Heartbeat,
@@ -270,6 +272,8 @@ def _task(
             if frame.submitted:
                 return False
             _attempt(run, frame, task.submitted, stimulus.output, stimulus.child)
+        case JobSubmitted():
+            _attempt(run, frame, task.job_submitted, stimulus.output, stimulus.effect)
         case ActivityClaimed():
             if frame.claimed:
                 return False

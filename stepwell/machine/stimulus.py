@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from stepwell.machine.turn import TaskEffect
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -62,6 +64,17 @@ class TaskSubmitted:
     token: str
     output: str
     child: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSubmitted:
+    """A service has taken the job of a `.sync` task; `output` is its answer. `effect`, which is that of the task, goes
+    on as one that follows the job."""
+
+    path: str
+    token: str
+    output: str
+    effect: TaskEffect
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,7 @@ Stimulus: TypeAlias = (
     | TaskFailed
     | TaskTimedOut
     | TaskSubmitted
+    | JobSubmitted
     | TaskSubmitFailed
     | MapRunSucceeded
     | MapRunFailed

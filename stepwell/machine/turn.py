@@ -20,7 +20,11 @@ from stepwell.machine.history import Event
 
 @dataclass(frozen=True, slots=True)
 class TaskEffect:
-    """A task is to be carried out. `id` is the id of the event that scheduled it."""
+    """A task is to be carried out. `id` is the id of the event that scheduled it.
+
+    `submitted` is the answer to its call, a JSON text, where a service has taken the job of a `.sync` task: the job is
+    then to be followed, and `id` is that of the event TaskSubmitted.
+    """
 
     id: int
     path: str
@@ -30,6 +34,7 @@ class TaskEffect:
     state_name: str
     deadline: int | None
     call: int
+    submitted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stepwell.engine.dispatch import Child, Failed, Outcome, Refused, Task, Told
 from stepwell.language.model import Resource
@@ -25,6 +25,13 @@ class Integration(Protocol):
     """Carries out the tasks of one kind of resource; see `Dispatcher.run`."""
 
     def run(self, task: Task) -> AsyncIterator[Told]: ...
+
+
+@runtime_checkable
+class JobIntegration(Integration, Protocol):
+    """An integration whose tasks submit jobs; see `Dispatcher.withdraw`."""
+
+    async def withdraw(self, task: Task) -> None: ...
 
 
 class TaskDispatcher:
@@ -61,14 +68,20 @@ class TaskDispatcher:
         return run_on_worker(remote, task, outcomes)
 
     def _run(self, task: Task) -> AsyncIterator[Told]:
-        resource = task.resource
-        if resource.kind == "function":
+        if task.resource.kind == "function":
             return self._function.run(task)
-        if resource.service.startswith("aws-sdk:"):
-            integration = self._services.get(resource.service) or self._services.get("aws-sdk")
-        else:
-            integration = self._services.get(f"{resource.service}:{resource.event_resource}")
+        integration = self._integration(task.resource)
         return _unsupported(task) if integration is None else integration.run(task)
+
+    async def withdraw(self, task: Task) -> None:
+        integration = self._integration(task.resource)
+        if isinstance(integration, JobIntegration):
+            await integration.withdraw(task)
+
+    def _integration(self, resource: Resource) -> Integration | None:
+        if resource.service.startswith("aws-sdk:"):
+            return self._services.get(resource.service) or self._services.get("aws-sdk")
+        return self._services.get(f"{resource.service}:{resource.event_resource}")
 
     def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
         return self._nested.child_outcome(resource, child)

@@ -141,6 +141,9 @@ class MockDispatcher:
     async def stop(self, grace: float) -> None:
         await self._inner.stop(grace)
 
+    async def withdraw(self, task: Task) -> None:
+        await self._inner.withdraw(task)
+
     def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
         return self._inner.child_outcome(resource, child)
 

@@ -16,7 +16,18 @@ from typing import Final, cast
 from stepwell.api import arns, faults
 from stepwell.api.operations.test_state_checks import Trial, check
 from stepwell.api.request import Answer, Request
-from stepwell.engine.dispatch import Failed, Outcome, Parked, StartExecution, SubmitFailed, Succeeded, Task, TimedOut
+from stepwell.engine.dispatch import (
+    Failed,
+    JobSubmitted,
+    Outcome,
+    Parked,
+    StartExecution,
+    StillRunning,
+    SubmitFailed,
+    Succeeded,
+    Task,
+    TimedOut,
+)
 from stepwell.engine.engine import Engine
 from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
@@ -95,6 +106,7 @@ async def _first_outcome(engine: Engine, task: Task) -> Outcome:
                 continue
             if isinstance(outcome, StartExecution):
                 return await engine.start_alone(task, outcome)
+            assert not isinstance(outcome, JobSubmitted | StillRunning)  # `.sync` is refused without a mock
             return outcome
         raise RuntimeError(f"the dispatcher has told no outcome of the task {task.resource.arn}")
     finally:

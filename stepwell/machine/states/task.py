@@ -11,6 +11,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 
 from stepwell.language.errors import QueryError
 from stepwell.language.model import Expression, Task
@@ -134,6 +135,13 @@ def submitted(run: Run, frame: Frame, state: Task, output: str, child: str) -> N
     if child or state.resource.pattern == "waitForTaskToken":
         frame.submitted = True
         run.remove_effect(frame.scheduled_id)
+
+
+def job_submitted(run: Run, frame: Frame, state: Task, output: str, effect: TaskEffect) -> None:
+    """A service has taken the job. To follow it is an effect of its own, which knows the service's answer."""
+    run.remove_effect(frame.scheduled_id)
+    frame.scheduled_id = run.event(frame, "TaskSubmitted", {**_about(state), "output": output})
+    run.add_effect(replace(effect, id=frame.scheduled_id, submitted=output))
 
 
 def succeeded(run: Run, frame: Frame, state: Task, output: str) -> None:
