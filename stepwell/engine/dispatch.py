@@ -189,8 +189,10 @@ class Dispatcher(Protocol):
         ...
 
     async def withdraw(self, task: Task) -> None:
-        """End the job of a task that has `submitted`: nobody wants it any more. Best effort, as on AWS; what goes wrong
-        is logged."""
+        """End the job that a `.sync` task has submitted, or is just submitting: nobody wants it any more.
+
+        Best effort, as on AWS; what goes wrong is logged. A dispatcher that is stopped withdraws nothing.
+        """
         ...
 
     def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:

@@ -159,7 +159,7 @@ class Outbox:
 
     def _cancel(self, key: int, under: _Under) -> None:
         under.closing = True
-        if under.task.submitted is not None:
+        if under.task.resource.pattern.startswith("sync"):
             self._withdraw(under.task)
         if under.alarm is not None:
             under.alarm.cancel()

@@ -15,64 +15,47 @@ from functools import partial
 
 from stepwell.engine.dispatch import Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task
 from stepwell.language.integrations import INTEGRATIONS
-from stepwell.language.values import dumps, loads
-from stepwell.tasks.aws.arguments import ArgumentFault, to_arguments
+from stepwell.tasks.aws.calls import Calls
 from stepwell.tasks.aws.client import MAX_CALLS, AwsClients
-from stepwell.tasks.aws.dialect import OPTIMISED, Dialect, Sdk
-from stepwell.tasks.aws.faults import ServiceFault, TaskFault, Unavailable, Unreachable
-from stepwell.tasks.aws.results import to_result
+from stepwell.tasks.aws.dialect import Sdk
+from stepwell.tasks.aws.faults import TaskFault
+from stepwell.tasks.aws.jobs import JOBS
+from stepwell.tasks.aws.optimised import NOT_CALLS, OPTIMISED
+from stepwell.tasks.aws_job import AwsJob
 from stepwell.tasks.threads import Threads
 
 
 class AwsService:
     """Carries out tasks that call one operation of a service, in the words of one dialect."""
 
-    def __init__(self, clients: AwsClients, threads: Threads, dialect: Dialect) -> None:
-        self._clients = clients
+    def __init__(self, calls: Calls, threads: Threads) -> None:
+        self._calls = calls
         self._threads = threads
-        self._dialect = dialect
 
     async def run(self, task: Task) -> AsyncIterator[Outcome]:
         try:
-            result = await self._threads.run(partial(self._call, task))
+            result = await self._threads.run(partial(self._calls.for_task, task))
         except TaskFault as fault:
             yield failed(task, fault.error, fault.cause)
         else:
             yield done(task, result)
 
-    def _call(self, task: Task) -> str:
-        """The result's JSON. Blocks. Raises TaskFault."""
-        dialect, service = self._dialect, task.resource.service.removeprefix("aws-sdk:")
-        try:
-            operation = self._clients.operation(service, task.resource.action)
-            given = dialect.prepared(task, loads(task.input))
-            arguments = to_arguments(operation, given, dialect.spelling, dialect.serialised)
-        except Unavailable as why:
-            raise unsupported(task, why) from why
-        except ArgumentFault as fault:
-            raise unusable(task, fault) from fault
-        try:
-            answer = self._clients.call(service, region_of(task), operation, arguments)
-        except ServiceFault as refused:
-            raise TaskFault(*dialect.refused(operation, refused)) from refused
-        except Unreachable as unreached:
-            raise TaskFault(*dialect.unreached(operation, unreached)) from unreached
-        return dumps(dialect.answered(to_result(operation, answer.members, dialect.spelling), answer.wire))
 
-
-def aws_integrations(clients: AwsClients) -> Mapping[str, AwsService]:
+def aws_integrations(clients: AwsClients) -> Mapping[str, AwsService | AwsJob]:
     """What carries out `aws-sdk` resources and the optimised integrations, by the keys of a `TaskDispatcher`."""
     threads = Threads(MAX_CALLS)
-    found = {"aws-sdk": AwsService(clients, threads, Sdk())}
+    found: dict[str, AwsService | AwsJob] = {"aws-sdk": AwsService(Calls(clients, Sdk()), threads)}
     for service, dialect in OPTIMISED.items():
-        integration = AwsService(clients, threads, dialect)
+        calls = Calls(clients, dialect)
         for action, patterns in INTEGRATIONS[service].items():
-            found |= {f"{service}:{action}{'.' if pattern else ''}{pattern}": integration for pattern in patterns}
+            name = f"{service}:{action}"
+            if name in NOT_CALLS:
+                continue
+            for pattern in patterns - {"sync"}:
+                found[f"{name}{'.' if pattern else ''}{pattern}"] = AwsService(calls, threads)
+            if "sync" in patterns and name in JOBS:
+                found[f"{name}.sync"] = AwsJob(calls, threads, JOBS[name])
     return found
-
-
-def region_of(task: Task) -> str:
-    return task.execution_arn.split(":")[3]
 
 
 def done(task: Task, result: str) -> Outcome:
@@ -81,15 +64,3 @@ def done(task: Task, result: str) -> Outcome:
 
 def failed(task: Task, error: str, cause: str) -> Outcome:
     return (SubmitFailed if task.resource.pattern else Failed)(error, cause)
-
-
-def unsupported(task: Task, why: Unavailable) -> TaskFault:
-    cause = f"{why} Or give state '{task.state_name}' a mocked response (SFN_MOCK_CONFIG)."
-    return TaskFault("Stepwell.UnsupportedResource", f"{task.resource.arn}: {cause}")
-
-
-def unusable(task: Task, fault: ArgumentFault) -> TaskFault:
-    reasons = ", ".join(fault.sentences)
-    return TaskFault(
-        "States.Runtime", f"The Parameters '{task.input}' could not be used to start the Task: [{reasons}]"
-    )

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 from stepwell.engine.dispatch import Outcome, Task
 from stepwell.language.values import Json, dumps, loads
 from stepwell.tasks.aws.arguments import ArgumentFault, to_arguments
+from stepwell.tasks.aws.calls import region_of, unsupported, unusable
 from stepwell.tasks.aws.dialect import Sdk
 from stepwell.tasks.aws.faults import ServiceFault, TaskFault, Unavailable
 from stepwell.tasks.aws.model import ServiceModel
 from stepwell.tasks.aws.results import to_result
-from stepwell.tasks.aws_service import done, failed, region_of, unsupported, unusable
+from stepwell.tasks.aws_service import done, failed
 
 
 class StepFunctionsApi(Protocol):
@@ -60,4 +61,4 @@ class StepFunctions:
             raise unusable(task, fault) from fault
         except ServiceFault as refused:
             raise TaskFault(*self._sdk.refused(operation, refused)) from refused
-        return dumps(to_result(operation, answer, spelling))
+        return dumps(to_result(operation, answer, spelling, self._sdk.time))

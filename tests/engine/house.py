@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.engine.clock import SystemClock
-from stepwell.engine.dispatch import Outcome, Succeeded, Task
+from stepwell.engine.dispatch import Succeeded, Task, Told
 from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.engine.programs import definition_hash
 from stepwell.engine.requests import Started, StartRequest
@@ -24,10 +24,10 @@ from stepwell.store.protocol import ActivityRow, Answer, ExecutionRow, MachineRo
 ARN = "arn:aws:states:us-east-1:123456789012:"
 ACTIVITY = ARN + "activity:dig"
 
-Handler = Callable[[Task], AsyncIterator[Outcome]]
+Handler = Callable[[Task], AsyncIterator[Told]]
 
 
-async def at_once(task: Task) -> AsyncIterator[Outcome]:
+async def at_once(task: Task) -> AsyncIterator[Told]:
     """Succeeds with the task's own input."""
     yield Succeeded(task.input)
 
@@ -35,7 +35,8 @@ async def at_once(task: Task) -> AsyncIterator[Outcome]:
 class Handlers:
     """A dispatcher: each task is carried out by the handler of its state, `at_once` where there is none.
 
-    `tasks` are all that were dispatched, `running` those whose iterator is open now.
+    `tasks` are all that were dispatched, `running` those whose iterator is open now, `withdrawn`
+    those whose job nobody wants any more.
     """
 
     def __init__(self, mocked: Sequence[str] = (), **handlers: Handler) -> None:
@@ -43,6 +44,7 @@ class Handlers:
         self.mocked = set(mocked)
         self.tasks: list[Task] = []
         self.running: list[Task] = []
+        self.withdrawn: list[Task] = []
 
     async def start(self) -> None:
         pass
@@ -53,7 +55,10 @@ class Handlers:
     def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:
         return state_name in self.mocked
 
-    async def run(self, task: Task) -> AsyncIterator[Outcome]:
+    async def withdraw(self, task: Task) -> None:
+        self.withdrawn.append(task)
+
+    async def run(self, task: Task) -> AsyncIterator[Told]:
         self.tasks.append(task)
         self.running.append(task)
         try:
@@ -66,11 +71,11 @@ class Handlers:
 class Gate:
     """A handler that answers when the test opens it."""
 
-    def __init__(self, outcome: Outcome | None = None) -> None:
+    def __init__(self, outcome: Told | None = None) -> None:
         self.opened = asyncio.Event()
         self.outcome = outcome
 
-    async def __call__(self, task: Task) -> AsyncIterator[Outcome]:
+    async def __call__(self, task: Task) -> AsyncIterator[Told]:
         await self.opened.wait()
         yield self.outcome or Succeeded(task.input)
 

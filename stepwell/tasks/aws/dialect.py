@@ -1,21 +1,22 @@
-"""How Step Functions words what goes into a service and what comes out: for SDK integrations, and for optimised ones.
+"""How Step Functions words what goes into a service and what comes out.
 
 Rules that must stay true here:
-- Names and causes of errors are those of AWS's SDK for Java that Step Functions calls the service with: 2.x for
-  `aws-sdk:...` and EventBridge, 1.x for the other optimised integrations (recorded).
+- Names and causes of errors are those of AWS's SDK for Java 2.x, by which `aws-sdk:...` is called.
 - An error that the service's model knows has the name of its exception; all others have the name of their base.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Protocol, TypeAlias
 
 from stepwell.engine.dispatch import Task
-from stepwell.language.values import Json, dumps
+from stepwell.language.model import Resource
+from stepwell.language.values import Json
 from stepwell.tasks.aws import names
-from stepwell.tasks.aws.faults import ServiceFault, TaskFault, Unreachable
+from stepwell.tasks.aws.faults import ServiceFault, Unreachable
 from stepwell.tasks.aws.model import Operation
 
 
@@ -28,6 +29,10 @@ class Wire:
     request_id: str
 
 
+Ask: TypeAlias = Callable[[str, Json], dict[str, Json]]
+"""Calls another action of the service, by its name and parameters, and answers its result."""
+
+
 class Dialect(Protocol):
     @property
     def serialised(self) -> Container[str] | None:
@@ -36,11 +41,19 @@ class Dialect(Protocol):
 
     def spelling(self, member: str) -> str: ...
 
-    def prepared(self, task: Task, given: Json) -> Json:
-        """The parameters with what Step Functions itself puts into them."""
+    def time(self, value: datetime) -> Json:
+        """A time in a result."""
         ...
 
-    def answered(self, result: dict[str, Json], wire: Wire) -> Json:
+    def target(self, resource: Resource) -> tuple[str, str]:
+        """The service and its action that a resource stands for."""
+        ...
+
+    def prepared(self, task: Task, given: Json, ask: Ask) -> Json:
+        """The parameters of the call, with what Step Functions itself puts into them."""
+        ...
+
+    def answered(self, resource: Resource, result: dict[str, Json], wire: Wire) -> Json:
         """The task's result. Raises TaskFault."""
         ...
 
@@ -59,10 +72,20 @@ class Sdk:
     def spelling(self, member: str) -> str:
         return names.sdk_member(member)
 
-    def prepared(self, task: Task, given: Json) -> Json:
+    def time(self, value: datetime) -> Json:
+        """ISO 8601 in UTC with no fraction, or three digits or six of it, as Java writes an Instant."""
+        time = value.astimezone(UTC).replace(tzinfo=None)
+        if time.microsecond == 0:
+            return time.isoformat(timespec="seconds") + "Z"
+        return time.isoformat(timespec="milliseconds" if time.microsecond % 1000 == 0 else "microseconds") + "Z"
+
+    def target(self, resource: Resource) -> tuple[str, str]:
+        return resource.service.removeprefix("aws-sdk:"), resource.action
+
+    def prepared(self, task: Task, given: Json, ask: Ask) -> Json:
         return given
 
-    def answered(self, result: dict[str, Json], wire: Wire) -> Json:
+    def answered(self, resource: Resource, result: dict[str, Json], wire: Wire) -> Json:
         return result
 
     def refused(self, operation: Operation, fault: ServiceFault) -> tuple[str, str]:
@@ -78,79 +101,3 @@ class Sdk:
     def unreached(self, operation: Operation, fault: Unreachable) -> tuple[str, str]:
         service = names.service_name(operation.model.service_id)
         return f"{service}.SdkClientException", f"{fault} (SDK Attempt Count: 1)"
-
-
-@dataclass(frozen=True, slots=True)
-class Optimised:
-    """An optimised integration. `prefix` begins the names of its errors, `service` stands in their causes, and `base`
-    is the name of those that the model does not know."""
-
-    prefix: str
-    service: str
-    base: str
-    serialised: Container[str] | None
-
-    def spelling(self, member: str) -> str:
-        return names.capital(member)
-
-    def prepared(self, task: Task, given: Json) -> Json:
-        return given
-
-    def answered(self, result: dict[str, Json], wire: Wire) -> Json:
-        about: dict[str, Json] = {
-            "SdkHttpMetadata": {
-                "AllHttpHeaders": {name: [value] for name, value in wire.headers.items()},
-                "HttpHeaders": dict(sorted(wire.headers.items(), key=lambda header: header[0].lower())),
-                "HttpStatusCode": wire.status,
-            },
-            "SdkResponseMetadata": {"RequestId": wire.request_id},
-        }
-        return dict(sorted({**result, **about}.items()))
-
-    def refused(self, operation: Operation, fault: ServiceFault) -> tuple[str, str]:
-        shape = operation.error_shape(fault.code)
-        error = self.base if shape is None else names.capital(names.exception_name(shape))
-        about = (
-            f"Service: {self.service}; Status Code: {fault.status}; Error Code: {fault.code}; "
-            f"Request ID: {fault.request_id}; Proxy: null"
-        )
-        return f"{self.prefix}.{error}", f"{'null' if fault.message is None else fault.message} ({about})"
-
-    def unreached(self, operation: Operation, fault: Unreachable) -> tuple[str, str]:
-        return f"{self.prefix}.SdkClientException", str(fault)
-
-
-class PutEvents(Sdk):
-    """`events:putEvents` (AWS Step Functions developer guide, "Add EventBridge events with Step Functions")."""
-
-    def spelling(self, member: str) -> str:
-        return names.capital(member)
-
-    def prepared(self, task: Task, given: Json) -> Json:
-        """The ARNs of execution and state machine are added to each entry's Resources."""
-        entries = given.get("Entries") if isinstance(given, dict) else None
-        if not isinstance(given, dict) or not isinstance(entries, list):
-            return given
-        own: list[Json] = [task.execution_arn, task.machine_arn]
-        return {**given, "Entries": [_with_resources(entry, own) for entry in entries]}
-
-    def answered(self, result: dict[str, Json], wire: Wire) -> Json:
-        if result.get("FailedEntryCount"):
-            raise TaskFault("EventBridge.FailedEntry", dumps(result))
-        return result
-
-
-def _with_resources(entry: Json, own: list[Json]) -> Json:
-    if not isinstance(entry, dict):
-        return entry
-    named = entry.get("Resources")
-    return {**entry, "Resources": [*(named if isinstance(named, list) else []), *own]}
-
-
-OPTIMISED: Mapping[str, Dialect] = {
-    "dynamodb": Optimised("DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException", frozenset()),
-    "events": PutEvents(),
-    "sns": Optimised("SNS", "AmazonSNS", "AmazonSNSException", frozenset({"Message"})),
-    "sqs": Optimised("SQS", "AmazonSQS", "AmazonSQSException", frozenset({"MessageBody"})),
-}
-"""The optimised integrations that are calls of one operation, by service."""

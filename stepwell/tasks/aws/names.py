@@ -25,6 +25,7 @@ _BOTOCORE: Final[Mapping[str, str]] = {
     "directoryservicedata": "ds-data",
     "elasticloadbalancing": "elb",
     "elasticloadbalancingv2": "elbv2",
+    "elasticmapreduce": "emr",
     "elasticsearch": "es",
     "eventbridge": "events",
     "iotdataplane": "iot-data",

@@ -9,7 +9,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from stepwell.language.values import Json, dumps
@@ -17,7 +17,9 @@ from stepwell.tasks.aws.arguments import Spelling
 from stepwell.tasks.aws.model import Operation, Shape
 
 
-def to_result(operation: Operation, answer: Mapping[str, object], spelling: Spelling) -> dict[str, Json]:
+def to_result(
+    operation: Operation, answer: Mapping[str, object], spelling: Spelling, time: Callable[[datetime], Json]
+) -> dict[str, Json]:
     """The members of an answer that the model knows, as JSON. Times may be dates, or seconds since 1970."""
     shapes = operation.model.shapes
 
@@ -41,7 +43,9 @@ def to_result(operation: Operation, answer: Mapping[str, object], spelling: Spel
         if kind == "list" and isinstance(value, list):
             return [convert(shapes[shape["member"]["shape"]], item) for item in value]
         if kind == "timestamp":
-            return _instant(value)
+            if isinstance(value, int | float):
+                value = datetime.fromtimestamp(round(value, 3), UTC)
+            return time(value) if isinstance(value, datetime) else str(value)
         if isinstance(value, bytes | bytearray):
             return _text(bytes(value))
         if kind == "string" and not isinstance(value, str):  # a JSON value in a header
@@ -49,18 +53,6 @@ def to_result(operation: Operation, answer: Mapping[str, object], spelling: Spel
         return value  # type: ignore[return-value]  # a scalar of JSON, or a document
 
     return structure(operation.output or {"members": {}}, answer)
-
-
-def _instant(value: object) -> Json:
-    """ISO 8601 in UTC with no fraction, or three digits or six of it, as Java writes an Instant."""
-    if isinstance(value, int | float):
-        value = datetime.fromtimestamp(round(value, 3), UTC)
-    if not isinstance(value, datetime):
-        return str(value)
-    time = value.astimezone(UTC).replace(tzinfo=None)
-    if time.microsecond == 0:
-        return time.isoformat(timespec="seconds") + "Z"
-    return time.isoformat(timespec="milliseconds" if time.microsecond % 1000 == 0 else "microseconds") + "Z"
 
 
 def _text(value: bytes) -> str:

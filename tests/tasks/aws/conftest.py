@@ -69,7 +69,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PUT = do_POST = do_HEAD = handle_any  # noqa: N815 - the names that http.server looks for
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = handle_any  # noqa: N815 - the names that http.server looks for
 
         def log_message(self, *_: object) -> None:
             pass
