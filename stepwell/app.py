@@ -8,7 +8,6 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from stepwell.jobs.declared import JobDeclarations
 from stepwell.schedule.declared import (
     DEFAULT_GROUP,
     MAX_AGE,
@@ -91,7 +91,7 @@ class AppActivity:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class Stepwell:
+class Stepwell(JobDeclarations):
     """An app. `stepwell serve module:attribute` serves it.
 
     app = Stepwell()
@@ -102,6 +102,7 @@ class Stepwell:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._functions: dict[str, AppFunction] = {}
         self._activities: dict[str, AppActivity] = {}
         self._machines: dict[str, AppMachine] = {}
@@ -343,60 +344,3 @@ def _folder_of_caller() -> Path:
     """The folder of the file that calls who calls this."""
     file = sys._getframe(2).f_globals.get("__file__")
     return Path(file).parent if file else Path()
-
-
-def bind_definition(text: str, functions: Mapping[str, str], substitutions: Mapping[str, str]) -> str:
-    """The definition with its `${Name}` filled in and its bare function names made ARNs.
-
-    `functions` gives the ARN of every function by name. A Resource that is such a name becomes its ARN, and so does the
-    FunctionName in the Parameters or Arguments of a Task that invokes Lambda. The text is handed back as it is where
-    nothing is to be replaced, and where it is no JSON object that says each member once: what is wrong with it is told
-    by its validation.
-    """
-    for name, value in substitutions.items():
-        text = text.replace(f"${{{name}}}", value)
-    try:
-        definition = json.loads(text, object_pairs_hook=_members)
-    except ValueError:
-        return text
-    bound = _bound_machine(definition, functions)
-    return text if bound == definition else json.dumps(bound, indent=2, ensure_ascii=False)
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is given twice")
-    return members
-
-
-def _bound_machine(machine: Any, functions: Mapping[str, str]) -> Any:
-    """A machine, a branch or an item processor with its functions bound; anything else as it is."""
-    states = machine.get("States") if isinstance(machine, dict) else None
-    if not isinstance(states, dict):
-        return machine
-    return {**machine, "States": {name: _bound_state(state, functions) for name, state in states.items()}}
-
-
-def _bound_state(state: Any, functions: Mapping[str, str]) -> Any:
-    if not isinstance(state, dict):
-        return state
-    if state.get("Type") == "Task":
-        bound = _bound_member(state, "Resource", functions)
-        if ":states:::lambda:invoke" in str(state.get("Resource")):
-            for member in ("Parameters", "Arguments"):
-                if member in bound:
-                    bound = {**bound, member: _bound_member(bound[member], "FunctionName", functions)}
-        return bound
-    nested = {
-        member: _bound_machine(state[member], functions) for member in ("ItemProcessor", "Iterator") if member in state
-    }
-    branches = state.get("Branches")
-    if isinstance(branches, list):
-        nested["Branches"] = [_bound_machine(branch, functions) for branch in branches]
-    return {**state, **nested}
-
-
-def _bound_member(holder: Any, member: str, functions: Mapping[str, str]) -> Any:
-    name = holder.get(member) if isinstance(holder, dict) else None
-    return {**holder, member: functions[name]} if isinstance(name, str) and name in functions else holder

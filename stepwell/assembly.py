@@ -23,10 +23,14 @@ from stepwell.api.faults import ApiFault
 from stepwell.api.names import check_name
 from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
-from stepwell.app import AppError, AppFunction, AppMachine, Stepwell, bind_definition
+from stepwell.app import AppError, AppFunction, AppMachine, Stepwell
 from stepwell.aws_environment import MADE_UP
+from stepwell.definition_binding import bind_definition
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.map_run.data_set import DataSets
+from stepwell.jobs.checks import job_faults
+from stepwell.jobs.definition import definition_of
+from stepwell.jobs.jobs import Jobs
 from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
 from stepwell.settings import VAULT_KEY_VARIABLE, Settings
@@ -210,9 +214,28 @@ def bind_machines(app: Stepwell, place: Place) -> list[BoundMachine]:
         else:
             faults.extend(definition_faults(machine.path, definition, machine.type))
             bound.append(BoundMachine(machine, definition))
+    faults.extend(job_faults(app.jobs, app.job_routes, app.machines))
     if faults:
         raise AppError("\n".join(faults))
-    return bound
+    return [*bound, *_job_machines(app, place)]
+
+
+def _job_machines(app: Stepwell, place: Place) -> list[BoundMachine]:
+    """The machines of the job types that are plain functions."""
+    return [
+        BoundMachine(
+            AppMachine(path=Path(job.machine_name), name=job.machine_name),
+            definition_of(job, place.function_arn(job.function_name)),
+        )
+        for job in app.jobs.values()
+        if job.handler is not None
+    ]
+
+
+def make_jobs(app: Stepwell, context: ApiContext) -> Jobs:
+    """The app's jobs, on the engine of a server."""
+    place = Place(context.region, context.account)
+    return Jobs(context.engine, app.jobs, place.machine_arn, context.now, virtual=context.clock != "real")
 
 
 def _read(machine: AppMachine) -> str:

@@ -27,6 +27,7 @@ from stepwell.api.context import ApiContext, open_context
 from stepwell.api.functions.later import KeptCalls
 from stepwell.api.functions.routes import function_routes
 from stepwell.api.in_process import InProcessApi
+from stepwell.api.jobs.routes import job_routes
 from stepwell.api.server import serve as serve_http
 from stepwell.api.workers import StoreLeases, make_activities, worker_routes
 from stepwell.app import Stepwell
@@ -41,6 +42,7 @@ from stepwell.assembly import (
     make_data_sets,
     make_dispatcher,
     make_functions,
+    make_jobs,
     make_vault,
 )
 from stepwell.auth.opening import open_auth
@@ -48,6 +50,7 @@ from stepwell.aws_environment import MADE_UP, aws_variables
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.engine.map_run.data_set import DataSets
+from stepwell.jobs.jobs import Jobs
 from stepwell.logs import set_up_logging
 from stepwell.mounts import mounted, routes, started
 from stepwell.settings import Settings
@@ -86,10 +89,13 @@ async def serve(settings: Settings) -> None:
     stop = _Stop(settings.grace)
     stop.listen_for_signals()
     cases = MockedCases(mocks)
-    running = _running(settings, machines, activities, functions, dispatcher, data, api, cases, stop)
-    async with running as context, started(apps):
-        own = [*function_routes(functions, context), *worker_routes(functions.logs, context), *routes(apps)]
-        application = create_app(context, own, auth, {path: path in app.guarded for path in app.mounts})
+    running = _running(settings, app, machines, activities, functions, dispatcher, data, api, cases, stop)
+    async with running as (context, jobs), started(apps):
+        of_jobs = job_routes(jobs, app.job_routes, context, auth)
+        of_workers = worker_routes(functions.logs, context)
+        own = [*function_routes(functions, context), *of_workers, *of_jobs, *routes(apps)]
+        mounts = {path: path in app.guarded for path in app.mounts} | dict.fromkeys(app.job_routes, False)
+        application = create_app(context, own, auth, mounts, settings.cors_origins)
         await _listen(application, port, settings, stop, await _count_machines(context))
 
 
@@ -122,6 +128,7 @@ class _Stop:
 @asynccontextmanager
 async def _running(
     settings: Settings,
+    app: Stepwell,
     machines: list[BoundMachine],
     activities: list[str],
     functions: LambdaService,
@@ -130,8 +137,8 @@ async def _running(
     api: InProcessApi,
     mocked_cases: MockedCases,
     stop: _Stop,
-) -> AsyncIterator[ApiContext]:
-    """The engine on its store, with the app's machines."""
+) -> AsyncIterator[tuple[ApiContext, Jobs]]:
+    """The engine on its store, with the app's machines and jobs."""
     store = await open_store(settings.store)
     try:
         limits = EngineSettings(express_executions=settings.express_executions, retention_days=settings.retention_days)
@@ -153,10 +160,15 @@ async def _running(
         await deploy(machines, context)
         if functions.remote is not None:
             await functions.remote.open(StoreLeases(store, context.now))
+        jobs = make_jobs(app, context)
+        functions.on_progress = jobs.reported
+        await jobs.start()
         await engine.start()
+        jobs.serve()
         try:
-            yield context
+            yield context, jobs
         finally:
+            await jobs.stop()
             if functions.remote is not None:
                 functions.remote.stop()
             await engine.stop(stop.left())

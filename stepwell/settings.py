@@ -64,6 +64,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="Hosts that requests may name besides this machine; `.example.com` allows all below it.",
         ),
     ] = ()
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            title="a list of origins, or `*`; in a variable they are separated by commas",
+            description="Whose pages may use the jobs API from a browser: `https://app.example.com`.",
+        ),
+    ] = ()
     allow_unauthenticated: Annotated[
         bool,
         Meta(
@@ -156,7 +163,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 AUTH = "auth"  # the table: docs/auth.md
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings) if field.name != AUTH}
 _TAKEN = (CONFIG_VARIABLE, VAULT_KEY_VARIABLE, *AUTH_VARIABLES)  # read elsewhere
-_LISTS = ("allowed_hosts", "aws_services", "remote_functions")
+_LISTS = ("allowed_hosts", "aws_services", "cors_origins", "remote_functions")
 _PATHS = ("mock_config", "objects_folder", "store")
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from stepwell import Command, HttpEndpoint, OtherRuntime, PythonCode, Stepwell
-from stepwell.app import AppError, bind_definition
+from stepwell.app import AppError
 from stepwell.assembly import Place, bind_machines, functions_of, load_app
+from stepwell.definition_binding import bind_definition
 from stepwell.settings import Settings
 from stepwell.tasks.function_table import FunctionTable
 from stepwell.tasks.kinds.python_callable import PythonCallable

@@ -22,6 +22,7 @@ from stepwell.api.express import express_routes
 from stepwell.api.faults import ApiFault
 from stepwell.api.guard import guarded
 from stepwell.api.hosts import host_guard
+from stepwell.api.jobs.cors import with_cors
 from stepwell.auth.opening import Auth
 
 
@@ -30,10 +31,11 @@ def create_app(
     routes: Sequence[BaseRoute] = (),
     auth: Auth | None = None,
     mounts: Mapping[str, bool] | None = None,
+    origins: Sequence[str] = (),
 ) -> ASGIApp:
     """The application of a server. `routes` are those of other rooms, beside the AWS endpoint, `/health` and
     `/express`. `auth` recognises callers; without it nobody is asked. `mounts` tells of the paths of mounted apps
-    whether a bearer token is asked for there."""
+    whether a bearer token is asked for there; `origins` are those whose pages may use the jobs."""
     aws = AwsEndpoint(context)
     rest = Starlette(routes=[Route("/health", _health, methods=["GET"]), *express_routes(context), *routes])
     is_allowed = host_guard(context.allowed_hosts)
@@ -44,7 +46,7 @@ def create_app(
         else:
             await rest(scope, receive, send)
 
-    inside = route if auth is None else guarded(route, auth, context.account, mounts or {})
+    inside = with_cors(route if auth is None else guarded(route, auth, context.account, mounts or {}), origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -9,7 +9,7 @@ Rules that must stay true here:
 | `/health` | none |
 | `POST /`: the AWS APIs | SigV4 |
 | `/2015-03-31`: AWS Lambda's API; `/schedules`, `/schedule-groups`: EventBridge Scheduler's | SigV4 |
-| `/jobs` and what belongs to it, the console, the admin's routes | bearer |
+| `/jobs` and below, but for the page that a token is typed into; the console, the admin's routes | bearer |
 | an app's mount | what `app.mount(…, auth=…)` says |
 | all else: `/logs`, `/express`, `/metrics`, … | either |
 """
@@ -52,6 +52,9 @@ _PREFIXES: Final[Mapping[str, Door]] = {
 }
 
 
+_PAGE: Final = frozenset({"/jobs/docs", "/jobs/docs.js", "/jobs/docs.css"})
+
+
 def doors(mounts: Mapping[str, bool]) -> Callable[[Scope, bytes], Door]:
     """What tells the door of a request with that `X-Amz-Target`. `mounts` are the paths that apps are mounted at, and
     whether the server is to ask for a bearer token there."""
@@ -62,6 +65,8 @@ def doors(mounts: Mapping[str, bool]) -> Callable[[Scope, bytes], Door]:
 
     def find(scope: Scope, target: bytes) -> Door:
         path: str = scope["path"]
+        if path in _PAGE:
+            return OPEN
         if path == "/" and scope.get("method") == "POST" and target:
             return Door("sigv4", _SERVICES.get(target.partition(b".")[0]))
         own = _PREFIXES.get("/" + path[1:].partition("/")[0])

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from stepwell.engine.activities import Activities
 from stepwell.engine.children import Children
@@ -56,6 +56,9 @@ from stepwell.vault.vault import Vault
 __all__ = ["Engine", "EngineSettings"]
 
 _PAGE = 200
+
+EndListener: TypeAlias = Callable[[int], None]
+"""Told the key of an execution."""
 
 
 class Engine:
@@ -112,6 +115,7 @@ class Engine:
         self._retention = Retention(store, self._clock, settings.retention_days)
         self._watchers: dict[int, set[asyncio.Future[None]]] = {}
         self._end_watchers: dict[int, set[asyncio.Future[None]]] = {}
+        self._end_listeners: list[EndListener] = []
         self._last_key = 0
         self._stopping = False
 
@@ -146,6 +150,14 @@ class Engine:
         await self._dispatcher.stop(grace)
         await self._driver.finish()
 
+    def on_end(self, listener: EndListener) -> None:
+        """Have a listener told of every execution that ends, after the commit that ends it. It must not raise."""
+        self._end_listeners.append(listener)
+
+    def draw_key(self) -> int:
+        """A key for an execution that is to be started (`StartRequest.key`), rising with time."""
+        return self._draw_key(self._clock.now())
+
     @property
     def dispatcher(self) -> Dispatcher:
         """Who carries out tasks; also one that belongs to no execution."""
@@ -173,7 +185,8 @@ class Engine:
         now = self._clock.now()
         clock = now if request.virtual else request.clock
         compiled = self._programs.cached(machine.definition_hash) or await self._programs.get(machine.definition_hash)
-        new = request.row(self._draw_key(now), now if clock is None else clock)
+        key = self._draw_key(now) if request.key is None else request.key
+        new = request.row(key, now if clock is None else clock)
         live = Live(new.key, new_execution(new), compiled, new=new, clock=clock)
         self._driver.add(live)
         try:
@@ -331,6 +344,8 @@ class Engine:
             self._wake_watchers(key)
         if turn.status != "RUNNING":
             _wake(self._end_watchers.get(key, ()))
+            for listener in self._end_listeners:
+                listener(key)
 
     def _wake_watchers(self, key: int) -> None:
         _wake(self._watchers.get(key, ()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stepwell.store.jobs import NewJob
 from stepwell.store.protocol import MachineRow, NewExecution
 
 
@@ -17,7 +18,7 @@ class StartRequest:
     """One execution to start. `arn` is the execution's own; `machine` has the definition, the role and the revision
     that are meant: those of the version where `version_arn` names one. `virtual` asks for a virtual clock that begins
     now, `clock` for one that begins then; with `tokens_hold_clock` it does not jump while a token or a worker could
-    still tell an end. For the parent see `NewExecution`."""
+    still tell an end. For the parent and the job see `NewExecution`; `key` is None where the engine is to draw one."""
 
     machine: MachineRow
     arn: str
@@ -33,6 +34,8 @@ class StartRequest:
     parent_key: int | None = None
     parent_token: str | None = None
     awaited_by: str | None = None
+    key: int | None = None
+    job: NewJob | None = None
 
     def row(self, key: int, start_date: int) -> NewExecution:
         """What the store keeps of the execution, for good. `key` is the store's own name for it."""
@@ -56,6 +59,7 @@ class StartRequest:
             parent_token=self.parent_token,
             awaited_by=self.awaited_by,
             tokens_hold_clock=self.tokens_hold_clock,
+            job=self.job,
         )
 
 

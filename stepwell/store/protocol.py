@@ -26,6 +26,7 @@ from stepwell.store.catalog import (
     Route,
     VersionRow,
 )
+from stepwell.store.jobs import Jobs, NewJob
 from stepwell.store.leases import Leases
 from stepwell.store.retention import RetentionStore
 from stepwell.store.vault import VaultChange, VaultStore
@@ -91,7 +92,10 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewExecution:
-    """The part of an execution that never changes. `key` is the store's own name for it, drawn by the engine."""
+    """The part of an execution that never changes. `key` is the store's own name for it, drawn by the engine.
+
+    `job` is written with it, and not read back with it.
+    """
 
     key: int
     arn: str
@@ -113,6 +117,7 @@ class NewExecution:
     map_run_arn: str | None = None  # where it is a child of a map run; `machine_id` is then the map run's key
     item_count: int = 0  # how many items of the map run it works on
     tokens_hold_clock: bool = False  # whether tasks that only a token or a worker can end hold its virtual clock
+    job: NewJob | None = None  # the job that it is, where that is new as well
     unlogged: bool = False  # whether no events are kept: an Express child of a map run, where nobody asks for its log
     brand: str | None = None  # of the sealed values that it may open; read back by `load_execution` only
 
@@ -231,6 +236,11 @@ class Store(Catalog, Protocol):
 
     @property
     def retention(self) -> RetentionStore: ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """What jobs have beside their executions."""
+        ...
 
     async def close(self) -> None:
         """Finish what is under way and let go of the store."""

@@ -6,7 +6,8 @@ Rules that must stay true here:
 
 Server to worker: `{"setup": {…}}` once; `{"call": n, …}` with the event as body; `{"cancel": n}`.
 Worker to server: `{"ready": true, "asynchronous": bool}` once; `{"done": n, "error": name or null, "last": bool}` with
-the payload as body; `{"log": request id or null, "stream": 1 or 2}` with output as body.
+the payload as body; `{"log": request id or null, "stream": 1 or 2}` with output as body;
+`{"progress": n, "fraction": f}` with a message as body.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Rules that must stay true here:
 - A handler written for AWS Lambda finds every attribute that it finds there.
-- `idempotency_key` is ours; portable code reads it with `getattr(context, "idempotency_key", None)`.
+- `idempotency_key` and `progress` are ours; portable code reads them with `getattr(context, …, None)`.
+- A handler that tells its progress in a loop does not flood the server: what comes too fast is dropped.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+
+_REPORTS_AT_ONCE = 20
+_REPORTS_A_SECOND = 20
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class LambdaContext:
         timeout: float,
         idempotency_key: str | None,
         client_context: str | None,
+        report: Callable[[float, str | None], None] | None = None,
     ) -> None:
         self.aws_request_id = aws_request_id
         self.invoked_function_arn = invoked_function_arn
@@ -64,10 +70,28 @@ class LambdaContext:
         self.client_context = _client_context(client_context)
         self.identity = CognitoIdentity()
         self._deadline = time.monotonic() + timeout
+        self._report = report
+        self._reports_left = float(_REPORTS_AT_ONCE)
+        self._reported_at = 0.0
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the function times out, never below 0."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+    def progress(self, fraction: float, message: str | None = None) -> None:
+        """Tell how far the work is, from 0 to 1, and what is being done. Who waits for the job sees it.
+
+        Raises ValueError where `fraction` is not within 0 and 1.
+        """
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"progress {fraction!r} is not within 0 and 1")
+        now = time.monotonic()
+        gained = (now - self._reported_at) * _REPORTS_A_SECOND
+        self._reports_left = min(_REPORTS_AT_ONCE, self._reports_left + gained)
+        self._reported_at = now
+        if self._report is not None and self._reports_left >= 1:
+            self._reports_left -= 1
+            self._report(float(fraction), message)
 
 
 def _client_context(text: str | None) -> ClientContext | None:

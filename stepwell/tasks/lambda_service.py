@@ -21,7 +21,7 @@ from stepwell.tasks.later_call import KeepCall, LaterCall
 from stepwell.tasks.logs import LogRing, OnLog
 from stepwell.tasks.remote import RemoteFunctions
 from stepwell.tasks.remote_calls import AwsLambda
-from stepwell.tasks.runner import Runner
+from stepwell.tasks.runner import OnProgress, Runner
 from stepwell.tasks.runners import make_runner
 
 _log = logging.getLogger(__name__)
@@ -50,12 +50,14 @@ class LambdaService:
 
     `region` and `account` complete names that are not ARNs. `logs` keeps the last lines of every function where no
     `on_log` is given. `keep` is where calls that nobody waits for are kept; without one they are made at once, and lost
-    with the process. `aws` is where functions of AWS itself are called.
+    with the process. `aws` is where functions of AWS itself are called. `on_progress` hears of calls that work for an
+    execution.
     """
 
     keep: KeepCall | None = None
     remote: RemoteFunctions | None = None
     """The functions that workers run; without it, all run here."""
+    on_progress: OnProgress | None = None
 
     def __init__(
         self,
@@ -189,9 +191,13 @@ class LambdaService:
         """The processes of all functions."""
         return tuple(pid for runner in self._runners.values() for pid in runner.pids)
 
+    def _progressed(self, execution_arn: str | None, fraction: float, message: str | None) -> None:
+        if self.on_progress is not None:
+            self.on_progress(execution_arn, fraction, message)
+
     def _runner(self, function: Function) -> Runner:
         runner = self._runners.get(function.name)
         if runner is None:
-            runner = make_runner(function, self._region, self._aws, self._guard, self._on_log)
+            runner = make_runner(function, self._region, self._aws, self._guard, self._on_log, self._progressed)
             self._runners[function.name] = runner
         return runner

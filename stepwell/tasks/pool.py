@@ -24,6 +24,7 @@ from stepwell.tasks.invocation import MAX_TAIL, Answer, Invocation
 from stepwell.tasks.kinds.start import WorkerStart
 from stepwell.tasks.logs import LineCutter, OnLog
 from stepwell.tasks.process import WorkerProcess
+from stepwell.tasks.runner import OnProgress
 
 _IMPORT_TIME = 10.0  # seconds that a process has for importing its handler, on top of the timeout, as on Lambda
 _CANCEL_TIME = 1.0  # seconds that a cancelled coroutine has to come to its end
@@ -62,13 +63,20 @@ class FunctionPool:
     """Runs the calls of one function. Belongs to the event loop that it is used on."""
 
     def __init__(
-        self, function: Function, how: WorkerStart, environment: Mapping[str, str], guard: Guard, on_log: OnLog
+        self,
+        function: Function,
+        how: WorkerStart,
+        environment: Mapping[str, str],
+        guard: Guard,
+        on_log: OnLog,
+        on_progress: OnProgress,
     ) -> None:
         self._function = function
         self._how = how
         self._environment = environment
         self._guard = guard
         self._on_log = on_log
+        self._on_progress = on_progress
         self._waiting: deque[_Call] = deque()
         self._processes: dict[WorkerProcess, _Process] = {}
         self._free: list[_Process] = []
@@ -242,6 +250,11 @@ class FunctionPool:
             request_id = cast("str | None", head["log"])
             process.lines.write(request_id, cast(int, head["stream"]), body)
             self._keep_tail(process, request_id, body)
+        elif "progress" in head:
+            call = process.calls.get(cast(int, head["progress"]))
+            if call is not None and not call.answer.done():
+                fraction = cast(float, head["fraction"])
+                self._on_progress(call.invocation.execution_arn, fraction, body.decode() or None)
         elif not process.retired:
             process.ready = True
             process.asynchronous = self._asynchronous = bool(head["asynchronous"])

@@ -6,9 +6,13 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from stepwell.tasks.invocation import Answer, Invocation
+
+OnProgress: TypeAlias = Callable[[str | None, float, str | None], None]
+"""Told the execution that a call works for, how far it is (0 to 1), and a message."""
 
 
 class Runner(Protocol):

@@ -22,13 +22,15 @@ from stepwell.tasks.kinds.remote_lambda import RemoteLambda
 from stepwell.tasks.logs import OnLog
 from stepwell.tasks.pool import FunctionPool
 from stepwell.tasks.remote_calls import AwsLambda, RemoteCalls
-from stepwell.tasks.runner import Runner
+from stepwell.tasks.runner import OnProgress, Runner
 from stepwell.tasks.separate_calls import Carrier, SeparateCalls, Write
 
 UNSUPPORTED = "Stepwell.UnsupportedRuntime"
 
 
-def make_runner(function: Function, region: str, aws: AwsLambda, guard: Guard, on_log: OnLog) -> Runner:
+def make_runner(
+    function: Function, region: str, aws: AwsLambda, guard: Guard, on_log: OnLog, on_progress: OnProgress
+) -> Runner:
     """The runner of a function, on the running event loop."""
     given = environment(function, region)
     carrier: Carrier
@@ -45,7 +47,7 @@ def make_runner(function: Function, region: str, aws: AwsLambda, guard: Guard, o
             reason = f"it needs Node.js, and there is no program '{PROGRAM}' on the PATH. Install it."
             carrier = _Unsupported(f"{reason} {_way_out(function)}")
         case worker:
-            return FunctionPool(function, worker.start(), given, guard, on_log)
+            return FunctionPool(function, worker.start(), given, guard, on_log, on_progress)
     return SeparateCalls(function, carrier, on_log)
 
 

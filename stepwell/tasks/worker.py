@@ -89,7 +89,7 @@ def _serve(channel: Channel, frames: Iterator[tuple[Head, bytes]], handler: Hand
         call = cast(Call, head)
         channel.sole_request = call["request_id"]
         try:
-            payload = marshal(handler(json.loads(event), context(call, timeout)))
+            payload = marshal(handler(json.loads(event), context(channel, call, timeout)))
         except SystemExit as leaving:
             leave(leaving)
         except BaseException as error:

@@ -27,7 +27,7 @@ async def serve_concurrently(channel: Channel, handler: Handler, timeout: float)
     async def run(call: Call, event: bytes) -> None:
         channel.request_id.set(call["request_id"])
         try:
-            result = await cast(Awaitable[object], handler(json.loads(event), context(call, timeout)))
+            result = await cast(Awaitable[object], handler(json.loads(event), context(channel, call, timeout)))
             payload = marshal(result)
         except asyncio.CancelledError:
             raise

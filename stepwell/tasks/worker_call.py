@@ -25,14 +25,19 @@ class Call(TypedDict):
     client_context: str | None
 
 
-def context(call: Call, timeout: float) -> LambdaContext:
+def context(channel: Channel, call: Call, timeout: float) -> LambdaContext:
     """What the handler gets beside the event; `timeout` is in seconds from now."""
+
+    def report(fraction: float, message: str | None) -> None:
+        channel.send({"progress": call["call"], "fraction": fraction}, (message or "").encode("utf-8", "replace"))
+
     return LambdaContext(
         aws_request_id=call["request_id"],
         invoked_function_arn=call["function_arn"],
         timeout=timeout,
         idempotency_key=call["idempotency_key"],
         client_context=call["client_context"],
+        report=report,
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-Value = int | str | bytes | None
+Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
 
 _MOST = 256  # rows; times the widest row, this stays below the smallest limit on parameters in use (32,766)

@@ -31,6 +31,7 @@ from stepwell.store.protocol import (
 )
 from stepwell.store.sqlite import catalog, executions, versions, waiting
 from stepwell.store.sqlite.files import Files, open_files
+from stepwell.store.sqlite.jobs import SqliteJobs
 from stepwell.store.sqlite.leases import SqliteLeases
 from stepwell.store.sqlite.reader import Reader
 from stepwell.store.sqlite.retention import SqliteRetention
@@ -51,6 +52,7 @@ class SqliteStore:
         self._lister = Reader(opened.lister, opened.path, "stepwell-store-lister", 1)
         self._vault = SqliteVault(self._reader, self._writer)
         self.retention = SqliteRetention(self._writer, self._lister)
+        self.jobs = SqliteJobs(self._writer, self._reader, self._lister)
         self._closing: asyncio.Task[None] | None = None
         self.leases = SqliteLeases(self._writer, self._reader)
 

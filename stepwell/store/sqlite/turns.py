@@ -16,7 +16,7 @@ from typing import Final
 import orjson
 
 from stepwell.store.protocol import Answer, ExecutionChange, NewExecution, TurnRecord
-from stepwell.store.sqlite import turn_sql, vault_sql
+from stepwell.store.sqlite import jobs, turn_sql, vault_sql
 from stepwell.store.sqlite.bulk import Row, below
 from stepwell.store.vault import VaultChange
 
@@ -93,6 +93,7 @@ class Group:
         self._stored, self._taken = _check(connection, calls)
         self._standing = dict(self._stored)
         self._executions: list[Row] = []
+        self._jobs: list[Row] = []
         self._progress: dict[int, Row] = {}
         self._arns: dict[int, _Arns] = {}  # of the executions that start in this group from a version
         self._events: list[Row] = []
@@ -133,6 +134,8 @@ class Group:
         if new is not None:
             self._taken.add(new.arn)
             self._executions.append(_execution(new, key))
+            if new.job is not None:
+                self._jobs.append(jobs.row_of(key, new.job))
             machine_id, start_date = new.machine_id, new.start_date
             if new.version_arn is not None:
                 self._arns[key] = (new.version_arn, new.alias_arn)
@@ -171,6 +174,7 @@ class Group:
             else:
                 moved.append(row)
         turn_sql.EXECUTIONS.write(connection, self._executions)
+        jobs.NEW.write(connection, self._jobs)
         turn_sql.PROGRESS_FIRST.write(connection, first)
         turn_sql.PROGRESS_NEXT.write(connection, following)
         turn_sql.PROGRESS_MOVED.write(connection, moved)
