@@ -264,6 +264,7 @@ class FunctionPool:
             self._go_on()
 
     def _done(self, process: _Process, head: Head, body: bytes) -> None:
+        process.worker.take_output()
         full = len(process.calls) >= self._capacity(process)
         call = process.calls.pop(cast(int, head["done"]))
         process.lines.flush(call.invocation.request_id)

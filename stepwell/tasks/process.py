@@ -15,7 +15,7 @@ import subprocess
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import BinaryIO, Protocol, cast
 
 from stepwell.language.values import Json
 from stepwell.tasks.child import Child
@@ -24,6 +24,7 @@ from stepwell.tasks.guard import Guard
 from stepwell.tasks.kinds.start import WorkerStart
 
 _LAST_WORDS = 0.25  # seconds that pipes are read on after the process has ended, where something else holds them open
+_PIPE = 64 * 1024  # bytes that a pipe holds
 
 
 class Owner(Protocol):
@@ -53,6 +54,7 @@ class WorkerProcess(asyncio.Protocol):
         self._unpacker = Unpacker()
         self._transport: asyncio.Transport | None = None
         self._output: asyncio.BaseTransport | None = None
+        self._pipe: BinaryIO | None = None
         self._child: Child | None = None
         self._open = 0
         self._status: int | None = None
@@ -87,6 +89,7 @@ class WorkerProcess(asyncio.Protocol):
             )
             on_error.pop_all()
         self._open = 2
+        self._pipe = output
         self._output, _ = await loop.connect_read_pipe(lambda: _RawOutput(self, self._owner), output)
         ours.setblocking(False)
         await loop.create_unix_connection(lambda: self, sock=ours)
@@ -98,6 +101,13 @@ class WorkerProcess(asyncio.Protocol):
     def send(self, head: Head, body: bytes = b"") -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(pack(head, body))
+
+    def take_output(self) -> None:
+        """Tell what the pipe holds now. It comes beside the socket; what a call wrote must not come after its end."""
+        if self._output is not None and self._pipe is not None and not self._pipe.closed:
+            with contextlib.suppress(OSError):  # nothing there
+                if data := os.read(self._pipe.fileno(), _PIPE):
+                    self._owner.printed(self, data)
 
     def kill(self) -> None:
         """End the process and what it has started; `ended` tells when it is gone."""
