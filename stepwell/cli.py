@@ -30,6 +30,7 @@ COMMANDS = {
     "list": "list state machines, or the executions of one",
     "logs": "show what functions write, and follow it",
     "stop": "stop an execution",
+    "cost": "tell what executions would have cost on AWS",
     "env": "print the variables that point AWS's tools here",
     "waiters": "print where botocore finds waiters for executions",
 }

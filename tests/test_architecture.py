@@ -25,7 +25,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("engine",),
     ("tasks",),
     ("schedule", "notify", "jobs"),
-    ("auth",),
+    ("auth", "cost"),
     ("api",),
     ("console",),
     ("deploy",),

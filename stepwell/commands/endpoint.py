@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,8 @@ class Endpoint:
 
     def _ask_once(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> dict[str, Any]:
         if self._signer is not None:
-            headers = self._signer.sign(method, self._origin + path, headers, (body or "").encode())
+            signer = replace(self._signer, service="lambda") if path.startswith("/2015-03-31/") else self._signer
+            headers = signer.sign(method, self._origin + path, headers, (body or "").encode())
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()

@@ -56,7 +56,8 @@ class Descriptions:
         body: dict[str, Json] = {
             "Configuration": dict(configuration),
             "Code": {},
-            "Tags": {},
+            # On AWS every function has a memory; what is declared here, costs are told by.
+            "Tags": {} if function.memory is None else {"stepwell:memory": str(function.memory)},
             "Concurrency": {"ReservedConcurrentExecutions": function.most_at_once},
         }
         return answer(orjson.dumps(body))
