@@ -69,7 +69,7 @@ class AppFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppMachine:
-    """A state machine whose definition stands in a file."""
+    """A state machine whose definition stands in a file; `definition` is its text where that is known already."""
 
     path: Path
     name: str
@@ -77,6 +77,7 @@ class AppMachine:
     role_arn: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     substitutions: Mapping[str, str] = field(default_factory=dict)
+    definition: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ from stepwell.jobs.definition import definition_of
 from stepwell.jobs.jobs import Jobs
 from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
-from stepwell.settings import VAULT_KEY_VARIABLE, Settings
+from stepwell.settings import VAULT_KEY_VARIABLE, Settings, is_template
 from stepwell.store.open import store_file
 from stepwell.tasks.aws.client import AwsClients
 from stepwell.tasks.aws_service import aws_integrations
@@ -81,11 +81,15 @@ class BoundMachine:
     definition: str
 
 
-def load_app(reference: str) -> Stepwell:
-    """The app that `module:attribute` names; the attribute is `app` when left out.
+def load_app(reference: str, settings: Settings | None = None) -> Stepwell:
+    """The app that `module:attribute` names, the attribute being `app` when left out, or that of a template's file.
 
     Modules are looked for in the current folder first. Raises AppError.
     """
+    if is_template(reference):
+        from stepwell.deploy.template_app import load_template
+
+        return load_template(Path(reference), settings or Settings())
     module_name, _, attribute = reference.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:
@@ -245,7 +249,7 @@ def _read(machine: AppMachine) -> str:
             raise AppError(f"state machine {machine.name!r}: type {machine.type!r} is neither STANDARD nor EXPRESS.")
         if not 1 <= len(check_name(machine.name)) <= 80:
             raise AppError(f"state machine {machine.name!r}: a name has 1 to 80 characters.")
-        return machine.path.read_text("utf-8")
+        return machine.path.read_text("utf-8") if machine.definition is None else machine.definition
     except ApiFault as fault:
         raise AppError(f"state machine {machine.name!r}: {fault}") from fault
     except OSError as error:

@@ -47,6 +47,7 @@ from stepwell.assembly import (
 )
 from stepwell.auth.opening import open_auth
 from stepwell.aws_environment import MADE_UP, aws_variables
+from stepwell.deploy.served import front_routes, make_resources, notices_of
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.engine.map_run.data_set import DataSets
@@ -78,7 +79,9 @@ async def serve(settings: Settings) -> None:
     secret = MADE_UP if auth is None else auth.own_key.secret
     for name, value in aws_variables(url, settings.region, os.environ, secret).items():
         os.environ.setdefault(name, value)
-    app = load_app(settings.app) if settings.app else Stepwell()
+    app = load_app(settings.app, settings) if settings.app else Stepwell()
+    for notice in notices_of(app):
+        print(f"stepwell: {notice}", file=sys.stderr, flush=True)
     apps = mounted(app.mounts)
     machines = bind_machines(app, Place(settings.region, settings.account))
     api = InProcessApi()
@@ -93,7 +96,9 @@ async def serve(settings: Settings) -> None:
     async with running as (context, jobs), started(apps):
         of_jobs = job_routes(jobs, app.job_routes, context, auth)
         of_workers = worker_routes(functions.logs, context)
-        own = [*function_routes(functions, context), *of_workers, *of_jobs, *routes(apps)]
+        await make_resources(app, context)
+        front = front_routes(app, functions, api, settings)
+        own = [*function_routes(functions, context), *of_workers, *of_jobs, *front, *routes(apps)]
         mounts = {path: path in app.guarded for path in app.mounts} | dict.fromkeys(app.job_routes, False)
         application = create_app(context, own, auth, mounts, settings.cors_origins)
         await _listen(application, port, settings, stop, await _count_machines(context))

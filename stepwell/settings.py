@@ -38,9 +38,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be set."""
 
     app: Annotated[
-        Annotated[str, Meta(pattern=r"^[^\s:]+(:[^\s:]+)?$")] | None,
-        Meta(title="`module:attribute`; the attribute is `app` when left out", description="The app to serve."),
+        Annotated[str, Meta(pattern=r"^[^\s:]+(:[^\s:]+)?$|\.(ya?ml|json|template)$")] | None,
+        Meta(
+            title="`module:attribute`, the attribute being `app` when left out, or the path of a template",
+            description="The app to serve: docs/templates.md tells of SAM and CloudFormation templates.",
+        ),
     ] = None
+    parameters: Annotated[
+        tuple[str, ...],
+        Meta(
+            title="a list of `NAME=VALUE`; in a variable they are separated by commas",
+            description="Values for the parameters of a template.",
+        ),
+    ] = ()
     host: Annotated[
         str, Meta(title="an address or a host name", description="The address to listen on.", min_length=1)
     ] = "127.0.0.1"
@@ -163,7 +173,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 AUTH = "auth"  # the table: docs/auth.md
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings) if field.name != AUTH}
 _TAKEN = (CONFIG_VARIABLE, VAULT_KEY_VARIABLE, *AUTH_VARIABLES)  # read elsewhere
-_LISTS = ("allowed_hosts", "aws_services", "cors_origins", "remote_functions")
+_LISTS = ("allowed_hosts", "aws_services", "cors_origins", "parameters", "remote_functions")
 _PATHS = ("mock_config", "objects_folder", "store")
 
 
@@ -196,6 +206,11 @@ def load_settings(
             " itself keeps others out."
         )
     return settings
+
+
+def is_template(app: str) -> bool:
+    """Whether what `app` names is the file of a template, not a module."""
+    return app.lower().endswith((".yaml", ".yml", ".json", ".template"))
 
 
 def is_loopback(host: str) -> bool:
@@ -256,6 +271,8 @@ def _from_file(path: Path | None) -> dict[str, object]:
         text = values.get(name)
         if isinstance(text, str) and "://" not in text:
             values[name] = str(path.parent / text)
+    if is_template(app := str(values.get("app"))):
+        values["app"] = str(path.parent / app)
     if tables := cast("Mapping[str, FunctionTable]", values.get("functions", {})):
         values["functions"] = {name: function.below(path.parent) for name, function in tables.items()}
     return values

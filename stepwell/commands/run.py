@@ -77,7 +77,7 @@ async def _run(options: argparse.Namespace, definition: str, input_text: str) ->
     settings = load_settings(os.environ, {"mock_config": options.mock_config}, Path.cwd())
     set_up_logging(settings.log_level)
     place = Place(settings.region, settings.account)
-    app = load_app(options.app) if options.app else Stepwell()
+    app = load_app(options.app, settings) if options.app else Stepwell()
     bound = _bind(options, definition, app, place)
     _check_test_case(options.test_case, bound.machine.name, settings)
     store = await open_store(":memory:")

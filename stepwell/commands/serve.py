@@ -14,6 +14,7 @@ Executions that an earlier server left go on. SIGTERM and Ctrl-C stop it gracefu
 EXAMPLES = """\
   stepwell serve                                        an empty server on http://127.0.0.1:8083
   stepwell serve apps.catalog:app --store catalog.db    a server with an app
+  stepwell serve template.yaml --parameter Env=dev      a SAM or CloudFormation template, or one of CDK's
   stepwell serve --mock-config MockConfigFile.json      with the mocks of Step Functions Local
   stepwell serve --clock virtual                        every wait is over at once, with the dates of a real one
   stepwell serve --port 0                               on a free port; the first line tells which
@@ -24,11 +25,21 @@ Options override variables (STEPWELL_PORT), and those override stepwell.toml; do
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "app", metavar="APP", nargs="?", help="MODULE:ATTRIBUTE of an app; the attribute is `app` when left out"
+        "app",
+        metavar="APP",
+        nargs="?",
+        help="MODULE:ATTRIBUTE of an app, the attribute being `app` when left out; or a template's file",
     )
     parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", help="the port to listen on (default: 8083)")
     parser.add_argument("--store", metavar="PATH|URL", help="where executions are kept (default: stepwell.db)")
+    parser.add_argument(
+        "--parameter",
+        metavar="NAME=VALUE",
+        dest="parameters",
+        action="append",
+        help="a value for a template's parameter; may be said more than once",
+    )
     parser.add_argument("--objects-folder", metavar="DIR", help="a folder whose folders stand in for S3's buckets")
     parser.add_argument("--mock-config", metavar="FILE", help="mocks, as Step Functions Local reads them")
     parser.add_argument("--clock", help="the clock of executions that ask for none: real, virtual, virtual-held")

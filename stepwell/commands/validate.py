@@ -62,8 +62,8 @@ def _binding(reference: str | None) -> Callable[[str, str], str]:
     from stepwell.settings import SettingsError, load_settings
 
     try:
-        app = load_app(reference)
         settings = load_settings(os.environ, {}, Path.cwd())
+        app = load_app(reference, settings)
     except (AppError, SettingsError) as error:
         raise CommandFailed(str(error), ExitCode.WRONG_USE) from error
     place = Place(settings.region, settings.account)

@@ -1,0 +1,125 @@
+"""The HTTP routes of an app, served: a function is called, or an execution started.
+
+Rules that must stay true here:
+- A route stands at its path, and below its stage (`/Prod/orders`) where it has one: URLs of either form lead there.
+- What the server serves itself wins over an app's route of the same path.
+- A request is read up to API Gateway's 10 MB, and no further.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Route
+
+from stepwell.api.arns import STATE_MACHINE, prefix
+from stepwell.api.gateway.answers import Answer, answer_of, failed, service_answer
+from stepwell.api.gateway.events import HttpRequest, event_of
+from stepwell.api.gateway.route import GatewayRoute
+from stepwell.language.values import Json, dumps, loads
+from stepwell.tasks.aws.faults import ServiceFault
+from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
+
+MAX_BODY: Final = 10 * 1024 * 1024
+
+
+class Api(Protocol):
+    """This server's own API of Step Functions."""
+
+    async def call(self, operation: str, region: str, members: Mapping[str, object]) -> Mapping[str, Json]:
+        """Raises ServiceFault."""
+        ...
+
+
+def gateway_routes(
+    routes: Iterable[GatewayRoute], functions: LambdaService, api: Api, region: str, account: str
+) -> list[Route]:
+    """The routes of a server, for `create_app`."""
+    served: list[Route] = []
+    for route in sorted(routes, key=lambda route: route.rank):
+        endpoint = _endpoint(route, functions, api, region, account)
+        methods = None if route.method == "ANY" else [route.method]
+        served.append(Route(route.pattern, endpoint, methods=methods))
+        if route.stage != "$default":
+            served.append(Route(f"/{route.stage}{route.pattern}", endpoint, methods=methods))
+    # A parameter would match a stage: what has a fixed beginning is tried first.
+    return sorted(served, key=lambda route: route.path.startswith("/{"))
+
+
+def _endpoint(
+    route: GatewayRoute, functions: LambdaService, api: Api, region: str, account: str
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        body = await _read(request)
+        if body is None:
+            return _response(service_answer(413, {"message": "Request Too Long"}))
+        if route.machine is not None:
+            return _response(await _start(route, api, region, account, body))
+        return _response(await _call(route, functions, _request(route, request, body), account))
+
+    return answer
+
+
+async def _call(route: GatewayRoute, functions: LambdaService, request: HttpRequest, account: str) -> Answer:
+    assert route.function is not None
+    try:
+        reply = await functions.invoke(route.function, dumps(event_of(route, request, account)))
+    except FunctionNotFound:
+        return failed(route.payload)
+    if reply.answer.error is not None:
+        return failed(route.payload)
+    return answer_of(loads(reply.answer.payload or "null"), route.payload)
+
+
+async def _start(route: GatewayRoute, api: Api, region: str, account: str, body: bytes) -> Answer:
+    arn = prefix(region, account, STATE_MACHINE) + str(route.machine)
+    try:
+        text = body.decode() or "{}"
+    except UnicodeDecodeError:
+        return service_answer(400, {"__type": "InvalidExecutionInput", "message": "The body is no UTF-8 text"})
+    operation = "StartSyncExecution" if route.sync else "StartExecution"
+    try:
+        return service_answer(200, dict(await api.call(operation, region, {"stateMachineArn": arn, "input": text})))
+    except ServiceFault as fault:
+        return service_answer(fault.status, {"__type": fault.code, "message": fault.message})
+
+
+def _request(route: GatewayRoute, request: Request, body: bytes) -> HttpRequest:
+    path = request.url.path
+    if route.stage != "$default":
+        path = path.removeprefix(f"/{route.stage}") or "/"
+    return HttpRequest(
+        method=request.method,
+        path=path,
+        query=tuple(request.query_params.multi_items()),
+        query_text=request.url.query,
+        headers=tuple(request.headers.items()),
+        body=body,
+        parameters=tuple(str(request.path_params[f"p{index}"]) for index in range(len(route.parameters))),
+        client=request.client.host if request.client else "127.0.0.1",
+        protocol=f"HTTP/{request.scope.get('http_version', '1.1')}",
+        time=time.time_ns() // 1_000_000,
+    )
+
+
+async def _read(request: Request) -> bytes | None:
+    """The body; None where it is too long."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, status_code=answer.status)
+    for name, value in answer.headers:
+        response.headers.append(name, value)
+    return response

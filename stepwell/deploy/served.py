@@ -1,0 +1,77 @@
+"""What the server of a template has besides what every app has: notices, activities, versions, aliases, HTTP routes.
+
+Rules that must stay true here:
+- To serve the same template again changes nothing: a version is published only where the definition is a new one.
+- Nothing is deleted: what a template no longer names stays, with its executions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from stepwell.api.arns import STATE_MACHINE, prefix
+from stepwell.api.context import ApiContext
+from stepwell.api.faults import ApiFault
+from stepwell.api.gateway.routes import Api, Route, gateway_routes
+from stepwell.api.operations import HANDLERS
+from stepwell.api.request import Request
+from stepwell.app import AppError, Stepwell
+from stepwell.deploy.description import MachineSpec
+from stepwell.deploy.template_app import TemplateApp
+from stepwell.language.values import Json
+from stepwell.settings import Settings
+from stepwell.tasks.lambda_service import LambdaService
+
+
+def notices_of(app: Stepwell) -> Sequence[str]:
+    """What whoever serves the app should know, a line each: what of a template is not run, and why."""
+    return app.notices if isinstance(app, TemplateApp) else ()
+
+
+def front_routes(app: Stepwell, functions: LambdaService, api: Api, settings: Settings) -> list[Route]:
+    """The HTTP routes of a template, for `create_app`."""
+    if not isinstance(app, TemplateApp):
+        return []
+    return gateway_routes(app.routes, functions, api, settings.region, settings.account)
+
+
+async def make_resources(app: Stepwell, context: ApiContext) -> None:
+    """Make a template's activities, and the versions and aliases of its machines, which are in the store, as a client
+    would. Raises AppError."""
+    if not isinstance(app, TemplateApp):
+        return
+    for name in app.template.activities:
+        try:
+            await _call(context, "CreateActivity", name=name)
+        except ApiFault as fault:
+            raise AppError(f"activity {name!r}: {fault.shape}: {fault}") from fault
+    for machine in app.template.machines:
+        try:
+            await _qualify(machine, context)
+        except ApiFault as fault:
+            raise AppError(f"state machine {machine.name!r}: {fault.shape}: {fault}") from fault
+
+
+async def _qualify(machine: MachineSpec, context: ApiContext) -> None:
+    if not (machine.publish or machine.aliases):
+        return
+    arn = prefix(context.region, context.account, STATE_MACHINE) + machine.name
+    # Publishing what is published already answers that very version.
+    published = await _call(context, "PublishStateMachineVersion", stateMachineArn=arn)
+    routes: Json = [{"stateMachineVersionArn": published["stateMachineVersionArn"], "weight": 100}]
+    listed = await _call(context, "ListStateMachineAliases", stateMachineArn=arn, maxResults=1000)
+    known = {str(alias["stateMachineAliasArn"]) for alias in _objects(listed["stateMachineAliases"])}
+    for name in machine.aliases:
+        alias = f"{arn}:{name}"
+        if alias in known:
+            await _call(context, "UpdateStateMachineAlias", stateMachineAliasArn=alias, routingConfiguration=routes)
+        else:
+            await _call(context, "CreateStateMachineAlias", name=name, routingConfiguration=routes)
+
+
+async def _call(context: ApiContext, operation: str, **members: Json) -> dict[str, Json]:
+    return dict(await HANDLERS[operation](Request(context, context.region, members)))
+
+
+def _objects(value: Json) -> Iterable[dict[str, Json]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
