@@ -85,14 +85,11 @@ def _check_depth(text: str) -> None:
 
 
 def _check_size(value: Json, known: dict[int, int]) -> int:
-    """The number of values that a document unfolds to. `known` are those counted by identity, 0 while they are."""
+    """The number of values that a document unfolds to. `known` are those counted by identity."""
     if not isinstance(value, dict | list):
         return 1
     found = known.get(id(value))
-    if found == 0:
-        raise ValueError("an alias is part of what it stands for")
     if found is None:
-        known[id(value)] = 0
         found = 1 + sum(_check_size(part, known) for part in (value.values() if isinstance(value, dict) else value))
         known[id(value)] = found
     if found > MAX_NODES:

@@ -253,9 +253,8 @@ def _naming(type: str) -> Naming:
     known = _NAMINGS.get(type)
     if known is not None:
         return known
-    _, _, rest = type.partition("::")
-    service, _, kind = rest.partition("::")
-    return Naming("", f"{(service or 'custom').lower()}:{{region}}:{{account}}:{(kind or type).lower()}/{{name}}")
+    *_, service, kind = ["custom", *type.lower().split("::")]
+    return Naming("", f"{service}:{{region}}:{{account}}:{kind}/{{name}}")
 
 
 def _type(scope: Scope, logical_id: str) -> str:

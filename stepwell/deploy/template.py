@@ -289,7 +289,7 @@ def _object(value: Json) -> dict[str, Json]:
 def _check_given(given: Mapping[str, str], declared: Mapping[str, Json]) -> None:
     """A name that resembles a parameter's is a slip of the pen; any other may be an import's."""
     for name in given:
-        if name not in declared and (near := difflib.get_close_matches(name, declared, 1, 0.8)):
+        if name not in declared and (near := difflib.get_close_matches(name, declared, 1, 0.7)):
             raise TemplateError("Parameters", f"there is no parameter {name!r}. Did you mean {near[0]!r}?")
 
 
