@@ -141,6 +141,11 @@ class Stepwell(JobDeclarations):
         """The paths of the mounted apps that want callers with a bearer token only."""
         return self._guarded
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files that it has been read from besides modules and the definitions of its machines."""
+        return ()
+
     def function(
         self,
         name: str,

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.types import ASGIApp
 
@@ -58,6 +59,7 @@ from stepwell.settings import Settings
 from stepwell.store.open import open_store
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.mocked_cases import MockedCases
+from stepwell.watch.reload import watching
 
 _COUNTED = 1_000  # machines; more are "1000 and more"
 
@@ -79,7 +81,8 @@ async def serve(settings: Settings) -> None:
     secret = MADE_UP if auth is None else auth.own_key.secret
     for name, value in aws_variables(url, settings.region, os.environ, secret).items():
         os.environ.setdefault(name, value)
-    app = load_app(settings.app, settings) if settings.app else Stepwell()
+    load = partial(load_app, settings.app, settings) if settings.app else Stepwell
+    app = load()
     for notice in notices_of(app):
         print(f"stepwell: {notice}", file=sys.stderr, flush=True)
     apps = mounted(app.mounts)
@@ -93,7 +96,7 @@ async def serve(settings: Settings) -> None:
     stop.listen_for_signals()
     cases = MockedCases(mocks)
     running = _running(settings, app, machines, activities, functions, dispatcher, data, api, cases, stop)
-    async with running as (context, jobs), started(apps):
+    async with running as (context, jobs), started(apps), watching(load, app, settings, functions, context):
         of_jobs = job_routes(jobs, app.job_routes, context, auth)
         of_workers = worker_routes(functions.logs, context)
         await make_resources(app, context)

@@ -163,6 +163,10 @@ class Settings(Struct, frozen=True, kw_only=True):
             ge=1,
         ),
     ] = 30.0
+    watch: Annotated[
+        bool,
+        Meta(title="true or false", description="Reload code and definitions when they change: docs/functions.md."),
+    ] = False
     log_level: Annotated[
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),

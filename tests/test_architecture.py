@@ -31,6 +31,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("app", "definition_binding", "settings", "aws_environment", "event_loop", "logs"),
     ("deploy",),
     ("assembly", "mounts"),
+    ("watch",),
     ("serve", "testing", "worker"),
     ("commands",),
     ("cli",),

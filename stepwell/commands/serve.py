@@ -15,6 +15,7 @@ EXAMPLES = """\
   stepwell serve                                        an empty server on http://127.0.0.1:8083
   stepwell serve apps.catalog:app --store catalog.db    a server with an app
   stepwell serve template.yaml --parameter Env=dev      a SAM or CloudFormation template, or one of CDK's
+  stepwell serve apps.catalog:app --watch               reloads code and definitions when they change
   stepwell serve --mock-config MockConfigFile.json      with the mocks of Step Functions Local
   stepwell serve --clock virtual                        every wait is over at once, with the dates of a real one
   stepwell serve --port 0                               on a free port; the first line tells which
@@ -47,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--account", help="the AWS account in ARNs (default: 123456789012)")
     parser.add_argument(
         "--grace", metavar="SECONDS", help="how long running handlers may go on after a stop (default: 10)"
+    )
+    parser.add_argument(
+        "--watch", action="store_true", default=None, help="reload code and definitions when they change"
     )
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default: warning)")
     parser.add_argument(

@@ -43,6 +43,10 @@ class TemplateApp(Stepwell):
             self._add_route(route)
 
     @property
+    def files(self) -> Sequence[Path]:
+        return (self.template.path, *self.template.files)
+
+    @property
     def notices(self) -> Sequence[str]:
         """What whoever serves the template should know: a line each."""
         name = self.template.path.name

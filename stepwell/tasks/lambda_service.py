@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from stepwell.tasks.function import Function, FunctionName, FunctionRegistry
@@ -45,6 +46,14 @@ class Reply:
     answer: Answer
 
 
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A runner and the calls that it has."""
+
+    runner: Runner
+    calls: int = 0
+
+
 class LambdaService:
     """Holds one runner for each function that has been called. Belongs to one event loop.
 
@@ -75,7 +84,9 @@ class LambdaService:
         self._on_log: OnLog = on_log or self.logs
         self._aws = aws or AwsLambda()
         self._guard = Guard()
-        self._runners: dict[str, Runner] = {}
+        self._held: dict[str, _Held] = {}
+        self._retired: set[_Held] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._events: set[asyncio.Task[None]] = set()
 
     async def invoke(
@@ -111,7 +122,40 @@ class LambdaService:
         )
         if self.remote is not None and self.remote.serves(function.name):
             return Reply(request_id, version, await self.remote.invoke(function, call))
-        return Reply(request_id, version, await self._runner(function).invoke(call))
+        return Reply(request_id, version, await self._run(function, call))
+
+    async def _run(self, function: Function, call: Invocation) -> Answer:
+        held = self._held.get(function.name)
+        if held is None:
+            runner = make_runner(function, self._region, self._aws, self._guard, self._on_log, self._progressed)
+            held = self._held[function.name] = _Held(runner)
+        held.calls += 1
+        try:
+            return await held.runner.invoke(call)
+        finally:
+            held.calls -= 1
+            if held in self._retired and held.calls == 0:
+                self._end(held)
+
+    def renew(self, functions: FunctionRegistry, changed: Collection[str]) -> None:
+        """Call other functions from now on, and those whose code has `changed`, by name, in new processes. Calls under
+        way end on the old ones."""
+        for name, held in list(self._held.items()):
+            if name in changed or functions.find(name) != self.functions.find(name):
+                del self._held[name]
+                self._retired.add(held)
+                if held.calls == 0:
+                    self._end(held)
+        self.functions = functions
+
+    def _end(self, held: _Held) -> None:
+        async def end() -> None:
+            await held.runner.stop(0)
+            self._retired.discard(held)
+
+        task = asyncio.get_running_loop().create_task(end())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def invoke_later(
         self,
@@ -181,7 +225,8 @@ class LambdaService:
     async def stop(self, grace: float) -> None:
         """End all calls and processes, giving running calls `grace` seconds to end by themselves."""
         events = list(self._events)
-        await asyncio.gather(*(runner.stop(grace) for runner in self._runners.values()))
+        ending = list(self._ending)
+        await asyncio.gather(*(held.runner.stop(grace) for held in (*self._held.values(), *self._retired)), *ending)
         for event in events:
             event.cancel()
         await asyncio.gather(*events, return_exceptions=True)
@@ -189,15 +234,8 @@ class LambdaService:
 
     def pids(self) -> tuple[int, ...]:
         """The processes of all functions."""
-        return tuple(pid for runner in self._runners.values() for pid in runner.pids)
+        return tuple(pid for held in (*self._held.values(), *self._retired) for pid in held.runner.pids)
 
     def _progressed(self, execution_arn: str | None, fraction: float, message: str | None) -> None:
         if self.on_progress is not None:
             self.on_progress(execution_arn, fraction, message)
-
-    def _runner(self, function: Function) -> Runner:
-        runner = self._runners.get(function.name)
-        if runner is None:
-            runner = make_runner(function, self._region, self._aws, self._guard, self._on_log, self._progressed)
-            self._runners[function.name] = runner
-        return runner

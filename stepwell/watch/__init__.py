@@ -1,0 +1,1 @@
+"""`stepwell serve --watch`: code and definitions reload when they change."""
