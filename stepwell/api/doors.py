@@ -11,7 +11,7 @@ Rules that must stay true here:
 | `/2015-03-31`: AWS Lambda's API; `/schedules`, `/schedule-groups`: EventBridge Scheduler's | SigV4 |
 | `/jobs` and below, but for the page that a token is typed into; the console, the admin's routes | bearer |
 | an app's mount | what `app.mount(…, auth=…)` says |
-| all else: `/logs`, `/express`, `/metrics`, … | either |
+| all else: `/logs`, `/express`, `/workers`, … | either |
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ _PREFIXES: Final[Mapping[str, Door]] = {
     "/admin": BEARER,
     "/logs": EITHER,
     "/express": EITHER,
+    "/workers": EITHER,
 }
 
 

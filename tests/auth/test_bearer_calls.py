@@ -11,6 +11,7 @@ from stepwell.api.context import open_context
 from stepwell.api.doors import doors
 from stepwell.api.express import express_routes
 from stepwell.api.functions.routes import function_routes
+from stepwell.api.workers import worker_routes
 from stepwell.auth.table import AuthTable, IssuerTable
 from stepwell.engine.engine import Engine
 from stepwell.store.open import open_store
@@ -127,7 +128,8 @@ async def test_every_route_of_the_server_itself_is_named_with_its_credential() -
     functions = LambdaService(FunctionRegistry([]))
     engine = Engine(store, TaskDispatcher(functions))
     context = await open_context(engine)
-    routes = [*function_routes(functions, context), *express_routes(context)]
+    workers = worker_routes(functions.logs, context)
+    routes = [*function_routes(functions, context), *express_routes(context), *workers]
     find = doors({"": False})
     paths = {"/" + route.path[1:].partition("/")[0] for route in routes}
     assert [path for path in paths if find({"path": path, "method": "GET"}, b"").credential == "none"] == []

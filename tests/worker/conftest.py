@@ -45,6 +45,7 @@ class Fleet:
     folder: Path
     stack: ExitStack
     lease: float = 2
+    access_key: tuple[str, str] = ("k", "s")
     server: Server | None = None
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -59,6 +60,8 @@ class Fleet:
 
     def serve(self, port: int = 0) -> None:
         given = self.environment(STEPWELL_WORKER_LEASE=str(self.lease))
+        if self.access_key != ("k", "s"):  # then the server asks for it
+            given["STEPWELL_ACCESS_KEYS"] = ":".join(self.access_key)
         self.server = start(self.folder, ["tests.worker.served:app"], port=port, environment=given)
         self.stack.callback(self._end, self.server.process)
 
@@ -71,11 +74,12 @@ class Fleet:
     def work(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         assert self.server is not None
         command = [sys.executable, "-m", "stepwell", "worker", "tests.worker.served:app", "--name", name]
+        id, secret = self.access_key
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*command, "--server", self.server.url, *arguments],
                 cwd=self.folder,
-                env=self.environment(WORKER=name),
+                env=self.environment(WORKER=name, AWS_ACCESS_KEY_ID=id, AWS_SECRET_ACCESS_KEY=secret),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -97,8 +101,8 @@ class Fleet:
             service,
             endpoint_url=self.server.url,
             region_name="us-east-1",
-            aws_access_key_id="k",
-            aws_secret_access_key="s",
+            aws_access_key_id=self.access_key[0],
+            aws_secret_access_key=self.access_key[1],
             config=Config(retries={"max_attempts": 0}, inject_host_prefix=False),
         )
 

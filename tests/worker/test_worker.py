@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -24,6 +26,14 @@ def test_workers_share_the_load_and_none_takes_more_than_it_may(fleet: Fleet) ->
     for name in "ab":
         assert most_at_once([line for line in lines if line["worker"] == name]) <= 3
     assert len(fleet.runs()) == 40
+
+
+def test_a_worker_signs_what_it_asks_a_server_that_asks_who_is_calling(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        fleet = Fleet(tmp_path, stack, access_key=("AKIAWORKER", "a-secret-of-the-workers"))
+        fleet.serve()
+        fleet.work("a", "--function", "work")
+        assert json.loads(fleet.ended(fleet.start("works", n=7))["output"])["n"] == 7
 
 
 def test_the_history_is_that_of_a_lambda_function(fleet: Fleet) -> None:
