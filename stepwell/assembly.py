@@ -33,8 +33,11 @@ from stepwell.jobs.definition import definition_of
 from stepwell.jobs.jobs import Jobs
 from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
+from stepwell.schedule.definition import InvalidSchedule
+from stepwell.schedule.deploy import declared_row
 from stepwell.settings import VAULT_KEY_VARIABLE, Settings, is_template
 from stepwell.store.open import store_file
+from stepwell.store.schedules import ScheduleRow
 from stepwell.tasks.aws.client import AwsClients
 from stepwell.tasks.aws_service import aws_integrations
 from stepwell.tasks.data_sets import ObjectDataSets
@@ -68,6 +71,10 @@ class Place:
 
     def function_arn(self, name: str) -> str:
         return f"arn:{partition_of(self.region)}:lambda:{self.region}:{self.account}:function:{name}"
+
+    @property
+    def scheduler_prefix(self) -> str:
+        return f"arn:{partition_of(self.region)}:scheduler:{self.region}:{self.account}:"
 
     def role_arn(self, name: str) -> str:
         return f"arn:{partition_of(self.region)}:iam::{self.account}:role/{name}"
@@ -256,6 +263,25 @@ def _read(machine: AppMachine) -> str:
         raise AppError(f"state machine {machine.name!r}: {machine.path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise AppError(f"state machine {machine.name!r}: {machine.path} is no UTF-8 text.") from error
+
+
+def bind_schedules(app: Stepwell, place: Place) -> list[ScheduleRow]:
+    """The app's schedules as they are stored. Raises AppError, with all that is wrong."""
+    rows: list[ScheduleRow] = []
+    faults: list[str] = []
+    for schedule in app.schedules:
+        targets = (
+            schedule.machine and place.machine_arn(schedule.machine),
+            schedule.function and place.function_arn(schedule.function),
+            schedule.target,
+        )
+        try:
+            rows.append(declared_row(schedule, targets, place.role_arn("scheduler"), place.scheduler_prefix))
+        except InvalidSchedule as fault:
+            faults.append(f"schedule {schedule.name!r}: {fault}.")
+    if faults:
+        raise AppError("\n".join(faults))
+    return rows
 
 
 def bind_text(text: str, app: Stepwell | None, place: Place, substitutions: Mapping[str, str]) -> str:

@@ -31,6 +31,7 @@ COMMANDS = {
     "logs": "show what functions write, and follow it",
     "stop": "stop an execution",
     "cost": "tell what executions would have cost on AWS",
+    "schedule": "start machines and functions at a time",
     "env": "print the variables that point AWS's tools here",
     "waiters": "print where botocore finds waiters for executions",
 }

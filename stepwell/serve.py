@@ -29,6 +29,7 @@ from stepwell.api.functions.later import KeptCalls
 from stepwell.api.functions.routes import function_routes
 from stepwell.api.in_process import InProcessApi
 from stepwell.api.jobs.routes import job_routes
+from stepwell.api.scheduler.routes import scheduler_routes
 from stepwell.api.server import serve as serve_http
 from stepwell.api.workers import StoreLeases, make_activities, worker_routes
 from stepwell.app import Stepwell
@@ -36,6 +37,7 @@ from stepwell.assembly import (
     BoundMachine,
     Place,
     bind_machines,
+    bind_schedules,
     deploy,
     leave_to_workers,
     load_app,
@@ -55,6 +57,7 @@ from stepwell.engine.map_run.data_set import DataSets
 from stepwell.jobs.jobs import Jobs
 from stepwell.logs import set_up_logging
 from stepwell.mounts import mounted, routes, started
+from stepwell.schedule.running import scheduling
 from stepwell.settings import Settings
 from stepwell.store.open import open_store
 from stepwell.tasks.lambda_service import LambdaService
@@ -86,7 +89,8 @@ async def serve(settings: Settings) -> None:
     for notice in notices_of(app):
         print(f"stepwell: {notice}", file=sys.stderr, flush=True)
     apps = mounted(app.mounts)
-    machines = bind_machines(app, Place(settings.region, settings.account))
+    place = Place(settings.region, settings.account)
+    machines, declared = bind_machines(app, place), bind_schedules(app, place)
     api = InProcessApi()
     functions = make_functions(app, settings, url)
     activities = leave_to_workers(functions, app, settings)
@@ -96,9 +100,15 @@ async def serve(settings: Settings) -> None:
     stop.listen_for_signals()
     cases = MockedCases(mocks)
     running = _running(settings, app, machines, activities, functions, dispatcher, data, api, cases, stop)
-    async with running as (context, jobs), started(apps), watching(load, app, settings, functions, context):
+    ours = declared if declared or settings.app else None
+    async with (
+        running as (context, jobs),
+        scheduling(context.engine, functions, place.scheduler_prefix, ours, settings.clock != "real") as schedules,
+        started(apps),
+        watching(load, app, settings, functions, context),
+    ):
         of_jobs = job_routes(jobs, app.job_routes, context, auth)
-        of_workers = worker_routes(functions.logs, context)
+        of_workers = [*worker_routes(functions.logs, context), *scheduler_routes(schedules, context)]
         await make_resources(app, context)
         front = front_routes(app, functions, api, settings)
         own = [*function_routes(functions, context), *of_workers, *of_jobs, *front, *routes(apps)]

@@ -65,6 +65,16 @@ class Endpoint:
         given = urlencode({name: value for name, value in query.items() if value is not None})
         return self._ask("GET", self._path.rstrip("/") + quote(path) + (f"?{given}" if given else ""))
 
+    def send(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
+        """The answer of what the server offers in the style of REST. Members of the query that are None are left out.
+
+        Raises Refused, and CommandFailed where no server answers.
+        """
+        given = urlencode({name: value for name, value in query.items() if value is not None})
+        text = None if body is None else json.dumps(body)
+        target = self._path.rstrip("/") + quote(path) + (f"?{given}" if given else "")
+        return self._ask(method, target, text, {"Content-Type": "application/json"})
+
     def _ask(
         self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:

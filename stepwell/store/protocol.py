@@ -29,6 +29,7 @@ from stepwell.store.catalog import (
 from stepwell.store.jobs import Jobs, NewJob
 from stepwell.store.leases import Leases
 from stepwell.store.retention import RetentionStore
+from stepwell.store.schedules import Schedules
 from stepwell.store.vault import VaultChange, VaultStore
 
 __all__ = [
@@ -240,6 +241,11 @@ class Store(Catalog, Protocol):
     @property
     def jobs(self) -> Jobs:
         """What jobs have beside their executions."""
+        ...
+
+    @property
+    def schedules(self) -> Schedules:
+        """What falls due when."""
         ...
 
     async def close(self) -> None:

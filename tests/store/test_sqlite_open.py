@@ -272,6 +272,7 @@ class TestMigrations:
             "d7bc31fe19153773",  # 0003_vault.sql
             "dc5333dbc4720f9c",  # 0004_leases.sql
             "e859dfbd1e491612",  # 0005_jobs.sql
+            "983110a8fb40ec63",  # 0006_schedules.sql
         ]
 
     async def test_executions_of_the_first_schema_are_there_after_the_second(
