@@ -8,7 +8,7 @@ Rules that must stay true here:
 | --- | --- |
 | `/health` | none |
 | `POST /`: the AWS APIs | SigV4 |
-| `/2015-03-31`: AWS Lambda's API; `/schedules`, `/schedule-groups`: EventBridge Scheduler's | SigV4 |
+| `/2015-03-31`: AWS Lambda's API; `/schedules`, `/schedule-groups`, `/tags`: EventBridge Scheduler's | SigV4 |
 | `/jobs` and below, but for the page that a token is typed into; the console, the admin's routes | bearer |
 | an app's mount | what `app.mount(…, auth=…)` says |
 | all else: `/logs`, `/express`, `/workers`, … | either |
@@ -44,6 +44,7 @@ _PREFIXES: Final[Mapping[str, Door]] = {
     "/2015-03-31": Door("sigv4", "lambda"),
     "/schedules": Door("sigv4", "scheduler"),
     "/schedule-groups": Door("sigv4", "scheduler"),
+    "/tags": Door("sigv4", "scheduler"),
     "/jobs": BEARER,
     "/console": BEARER,
     "/admin": BEARER,

@@ -22,6 +22,9 @@ from stepwell.commands.exit_code import CommandFailed, ExitCode
 if TYPE_CHECKING:
     from stepwell.auth.signer import Signer
 
+# What a signature is made for, by the first part of a path.
+_SERVICES = {"2015-03-31": "lambda", "schedules": "scheduler"}
+
 TIMEOUT = 65  # seconds; GetActivityTask, the slowest of AWS's calls, answers within 60
 
 
@@ -88,7 +91,8 @@ class Endpoint:
 
     def _ask_once(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> dict[str, Any]:
         if self._signer is not None:
-            signer = replace(self._signer, service="lambda") if path.startswith("/2015-03-31/") else self._signer
+            service = _SERVICES.get(path.removeprefix(self._path.rstrip("/")).split("/")[1].partition("?")[0], "states")
+            signer = replace(self._signer, service=service)
             headers = signer.sign(method, self._origin + path, headers, (body or "").encode())
         try:
             self._connection.request(method, path, body, headers)

@@ -47,6 +47,8 @@ def test_commands_sign_with_the_access_key_of_the_environment(tmp_path: Path, ur
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
     done = ops("logs", "Count", "--endpoint-url", url)
     assert done.returncode == 0, done.stderr
+    done = ops("schedule", "create", "daily", "rate(1 day)", "--function", "Count", "--paused", "--endpoint-url", url)
+    assert done.returncode == 0, done.stderr
 
 
 def test_commands_say_what_is_missing_and_who_is_refused(tmp_path: Path, url: str) -> None:

@@ -92,7 +92,7 @@ class GroupRoutes:
 
     async def _tagged(self, request: Request) -> str:
         """The ARN of the group that a path names. Raises SchedulerFault."""
-        arn: str = request.path_params["arn"]
+        arn = f"arn:{request.path_params['rest']}"
         match = _GROUP_ARN.fullmatch(arn)
         if match is None:
             raise invalid(f"{arn} is no ARN of a schedule group: only these have tags")

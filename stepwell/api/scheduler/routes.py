@@ -32,7 +32,7 @@ def scheduler_routes(schedules: Schedules, context: ApiContext) -> list[Route]:
         route("/schedule-groups/{name}", "POST", on_groups.create),
         route("/schedule-groups/{name}", "GET", on_groups.get),
         route("/schedule-groups/{name}", "DELETE", on_groups.delete),
-        route("/tags/{arn:path}", "POST", on_groups.tag),
-        route("/tags/{arn:path}", "GET", on_groups.tags),
-        route("/tags/{arn:path}", "DELETE", on_groups.untag),
+        route("/tags/arn:{rest:path}", "POST", on_groups.tag),
+        route("/tags/arn:{rest:path}", "GET", on_groups.tags),
+        route("/tags/arn:{rest:path}", "DELETE", on_groups.untag),
     ]
