@@ -22,14 +22,14 @@ from starlette.types import Message, Receive, Scope, Send
 from stepwell.api import faults
 from stepwell.api.clock import HEADER as CLOCK_HEADER
 from stepwell.api.context import ApiContext
-from stepwell.api.faults import ApiFault
+from stepwell.api.faults import ApiFault, cannot_seal
 from stepwell.api.operations import HANDLERS
 from stepwell.api.prefer import wait_preferred
 from stepwell.api.request import Handler, Request
 from stepwell.api.service_model import INPUTS, TARGET_PREFIX
 from stepwell.api.signature import region_of
 from stepwell.api.validation import compile_operation
-from stepwell.engine.errors import Stopping
+from stepwell.engine.errors import CannotSeal, Stopping
 from stepwell.language.values import Json
 from stepwell.store.protocol import StoreFull
 
@@ -110,6 +110,8 @@ class AwsEndpoint:
             status, payload = fault.status, _fault_body(fault)
         except ClientGone:
             return
+        except CannotSeal as refused:
+            status, payload = 400, _fault_body(cannot_seal(str(refused)))
         except Stopping:
             status, payload = _unavailable("The server is shutting down")
         except StoreFull as full:

@@ -137,6 +137,10 @@ def execution_not_redrivable(why: str) -> ApiFault:
     return ApiFault("ExecutionNotRedrivable", f"Execution Not Redrivable: '{why}'")
 
 
+def cannot_seal(why: str) -> ApiFault:
+    return validation(f"Values that are marked as sensitive cannot be sealed, so nothing was taken: {why}")
+
+
 def invalid_execution_input(why: str) -> ApiFault:
     return ApiFault("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{why}'")
 

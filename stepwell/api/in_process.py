@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import Any, cast
 
 from stepwell.api.context import ApiContext
-from stepwell.api.faults import ApiFault
+from stepwell.api.faults import ApiFault, cannot_seal
 from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
 from stepwell.api.service_model import MODEL
 from stepwell.api.validation import compile_operation
-from stepwell.engine.errors import Stopping
+from stepwell.engine.errors import CannotSeal, Stopping
 from stepwell.language.values import Json
 from stepwell.tasks.aws.faults import ServiceFault
 
@@ -50,6 +50,9 @@ class InProcessApi:
             return await handle(Request(self._context, region, _compiled(operation)(cast("Json", dict(members)))))
         except ApiFault as fault:
             raise ServiceFault(fault.shape, fault.message, fault.status, request_id) from fault
+        except CannotSeal as refused:
+            message = cannot_seal(str(refused)).message
+            raise ServiceFault("ValidationException", message, 400, request_id) from refused
         except Stopping:
             raise ServiceFault("ServiceUnavailable", "The server is shutting down", 503, request_id) from None
         except Exception:

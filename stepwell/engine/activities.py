@@ -10,17 +10,24 @@ from __future__ import annotations
 
 import asyncio
 
+from stepwell.engine.attempt import stimulus_of, task_of
 from stepwell.engine.driver import Driver, Refused
 from stepwell.engine.records import decode_effect, effect_references
+from stepwell.engine.refreshing import RefreshFailed
 from stepwell.engine.requests import ActivityTask
+from stepwell.engine.sealing import refusal
+from stepwell.engine.secrets import Secrets
 from stepwell.machine.stimulus import ActivityClaimed
+from stepwell.machine.turn import TaskEffect
 from stepwell.store.protocol import OutboxRow, Store, StoreError
+from stepwell.vault.errors import CannotOpen, VaultUnavailable
 
 
 class Activities:
-    def __init__(self, store: Store, driver: Driver) -> None:
+    def __init__(self, store: Store, driver: Driver, secrets: Secrets) -> None:
         self._store = store
         self._driver = driver
+        self._secrets = secrets
         self._polling: dict[str, dict[asyncio.Event, None]] = {}  # a worker's event, the longest waiting first
         self._claiming: set[tuple[int, int]] = set()
         self._held: dict[str, set[int]] = {}  # the executions whose clocks stand still for a worker that polls
@@ -103,4 +110,20 @@ class Activities:
             raise
         finally:
             self._claiming.discard(mark)
-        return None if turn is None else ActivityTask(effect.token, effect.input)
+        return None if turn is None else await self._handed_out(row.key, effect)
+
+    async def _handed_out(self, key: int, effect: TaskEffect) -> ActivityTask | None:
+        """The task as its worker gets it, with values in place of references; None where they cannot be had, which
+        fails the task."""
+        if not self._secrets.used:
+            return ActivityTask(effect.token, effect.input)
+        try:
+            live = await self._driver.look(key)
+            if live.execution is None or live.brand is None:
+                return ActivityTask(effect.token, effect.input)
+            task = task_of(live.execution, effect, live.clock)
+            return ActivityTask(effect.token, await self._secrets.open(effect.input, task))
+        except (CannotOpen, VaultUnavailable, RefreshFailed) as error:
+            refused = stimulus_of(effect.path, effect.token, refusal(effect.resource, error))
+            await self._driver.submit(key, refused)
+            return None

@@ -17,8 +17,8 @@ from stepwell.machine.turn import TaskEffect
 logger = logging.getLogger("stepwell.engine")
 
 
-def task_of(execution: Execution, effect: TaskEffect, virtual: bool) -> Task:
-    """The task that an effect asks for; `virtual` where the execution's clock is."""
+def task_of(execution: Execution, effect: TaskEffect, clock: int | None) -> Task:
+    """The task that an effect asks for; `clock` is the present time of the execution's clock where it is virtual."""
     return Task(
         resource=effect.resource,
         input=effect.input,
@@ -31,7 +31,9 @@ def task_of(execution: Execution, effect: TaskEffect, virtual: bool) -> Task:
         deadline=effect.deadline,
         test_case=execution.test_case,
         call=effect.call,
-        virtual=virtual,
+        virtual=clock is not None,
+        clock=clock,
+        brand=execution.opaque,
         submitted=effect.submitted,
     )
 

@@ -90,6 +90,7 @@ class Children:
             parent_key=key,
             parent_token=task.token,
             awaited_by=task.resource.arn if asked.awaited else None,
+            brand=task.brand,
         )
         try:
             started = await self._start(request)

@@ -26,7 +26,8 @@ class Task:
     1970, the execution's clock), None where nothing limits it. `call` counts the calls of this state over the whole
     execution, from 0, all iterations and retries together; it is kept only where `test_case` names a test case of the
     mocks. `submitted` is the JSON text of a `JobSubmitted` that was committed: the job is to be followed; `looks` is
-    how often this process has found it running.
+    how often this process has found it running. `clock` is the present time of a virtual clock; `brand` that of the
+    sealed values in the input, None where there are none.
     """
 
     resource: Resource
@@ -43,6 +44,8 @@ class Task:
     virtual: bool = False
     submitted: str | None = None
     looks: int = 0
+    clock: int | None = None
+    brand: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

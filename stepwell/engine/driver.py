@@ -264,6 +264,7 @@ class Driver:
             messages=messages_of(live.identity, turn, live.clock, first=live.new is not None),
             settled=() if post.settles is None else (post.settles,),
             requires=live.requires,
+            vault=None if live.brand is None else live.vault_change(turn, self._clock.now()),
         )
         live.apply(turn, record)
         live.unanswered += 1

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from stepwell.engine.activities import Activities
@@ -28,6 +27,7 @@ from stepwell.engine.errors import (
     TaskTimedOut,
 )
 from stepwell.engine.express import EXPRESS, Express
+from stepwell.engine.inbound import Inbound
 from stepwell.engine.live import Live, new_execution
 from stepwell.engine.map_run.actor import Surroundings
 from stepwell.engine.map_run.data_set import DataSets, NoDataSets
@@ -38,11 +38,15 @@ from stepwell.engine.programs import Compile, Programs
 from stepwell.engine.reading import read_history
 from stepwell.engine.records import CONTINUE, MESSAGE
 from stepwell.engine.redrive import redriven_before, refusal
+from stepwell.engine.refreshing import Refreshing
 from stepwell.engine.requests import ActivityTask, Started, StartRequest
 from stepwell.engine.retention import Retention
+from stepwell.engine.sealing import SealingDispatcher
+from stepwell.engine.secrets import Secrets
 from stepwell.engine.settings import EngineSettings
 from stepwell.engine.timers import Timers
 from stepwell.engine.tokens import open_token
+from stepwell.engine.watching import wake, watching
 from stepwell.language.definition import compile_definition
 from stepwell.language.model import Program
 from stepwell.machine import stimulus as stimuli
@@ -51,6 +55,7 @@ from stepwell.machine.history import Event
 from stepwell.machine.stimulus import Redrive, Start, Stimulus, Stop, TimerFired
 from stepwell.machine.turn import MapRunStart, Turn
 from stepwell.store.protocol import ExecutionRow, Store, TurnRecord
+from stepwell.store.vault import DESTROY
 from stepwell.vault.vault import Vault
 
 __all__ = ["Engine", "EngineSettings"]
@@ -79,8 +84,9 @@ class Engine:
         settings = settings or EngineSettings()
         self.store = store
         self.vault = vault or Vault()
-        self._dispatcher = dispatcher
         self._clock = clock or SystemClock()
+        self.secrets = Secrets(store, self.vault, self._clock, Refreshing(dispatcher.run), settings.sensitive)
+        dispatcher = self._dispatcher = SealingDispatcher(dispatcher, self.secrets)
         self._programs = Programs(store, compile)
         self._committer = Committer(store)
         self._driver = Driver(store, self._programs, self._committer, self._clock, self, settings.idle_executions)
@@ -111,7 +117,8 @@ class Engine:
             self._wake_watchers,
             settings,
         )
-        self._activities = Activities(store, self._driver)
+        self._inbound = Inbound(self._driver, self.secrets)
+        self._activities = Activities(store, self._driver, self.secrets)
         self._retention = Retention(store, self._clock, settings.retention_days)
         self._watchers: dict[int, set[asyncio.Future[None]]] = {}
         self._end_watchers: dict[int, set[asyncio.Future[None]]] = {}
@@ -122,6 +129,7 @@ class Engine:
     async def start(self) -> None:
         """Take up what an earlier process has left, and serve."""
         await self._dispatcher.start()
+        await self.secrets.start()
         self._driver.doomed.update(await self.store.deleting_machines())
         self._timers.start()
         self._outbox.start()
@@ -141,13 +149,14 @@ class Engine:
         self._driver.wind_down()
         self._activities.stop()
         for watchers in (*self._watchers.values(), *self._end_watchers.values()):
-            _wake(watchers)
+            wake(watchers)
         await self._retention.stop()
         await self._timers.stop()
         await self._messages.stop()
         await self._map_runs.stop()
         await asyncio.gather(self._outbox.stop(grace), self._express.stop(grace))
         await self._dispatcher.stop(grace)
+        await self.secrets.stop()
         await self._driver.finish()
 
     def on_end(self, listener: EndListener) -> None:
@@ -175,11 +184,15 @@ class Engine:
     async def start_execution(self, request: StartRequest) -> Started:
         """Start an execution; the answer comes after the commit.
 
-        The same name and input while the execution runs give the same answer. Raises ExecutionAlreadyExists, Stopping,
-        StoreError; for an Express machine TooManyExecutions, and never ExecutionAlreadyExists.
+        The same name and input while the execution runs give the same answer. What is marked as secret is sealed here.
+        Raises ExecutionAlreadyExists, Stopping, CannotSeal, StoreError; for an Express machine TooManyExecutions, and
+        never ExecutionAlreadyExists.
         """
         self._refuse_while_stopping()
         machine = request.machine
+        asked = request
+        if self.secrets.concern(request):
+            request = await self.secrets.take_out(request)
         if machine.type == EXPRESS:
             return await self._express.start_execution(request)
         now = self._clock.now()
@@ -187,18 +200,30 @@ class Engine:
         compiled = self._programs.cached(machine.definition_hash) or await self._programs.get(machine.definition_hash)
         key = self._draw_key(now) if request.key is None else request.key
         new = request.row(key, now if clock is None else clock)
-        live = Live(new.key, new_execution(new), compiled, new=new, clock=clock)
+        live = Live(new.key, new_execution(new), compiled, new=new, clock=clock, sealed=request.sealed)
         self._driver.add(live)
         try:
             await self._driver.submit(new.key, Start())
         except AlreadyStarted:
-            return await self._same_start(request)
+            return await self._same_start(asked)
         return Started(new.arn, new.start_date)
 
     async def run_execution(self, request: StartRequest) -> ExecutionRow:
-        """Run a synchronous execution of an Express machine; how it has ended. Raises TooManyExecutions, Stopping."""
+        """Run a synchronous execution of an Express machine; how it has ended.
+
+        Raises TooManyExecutions, Stopping, CannotSeal.
+        """
         self._refuse_while_stopping()
-        return await self._express.run_execution(request)
+        if not self.secrets.concern(request):
+            return await self._express.run_execution(request)
+        request = await self.secrets.take_out(request)
+        if request.brand is None:
+            return await self._express.run_execution(request)
+        brand = request.brand
+        self.secrets.keep_unstored(brand)
+        run = asyncio.ensure_future(self._express.run_execution(request))
+        run.add_done_callback(lambda _: self.secrets.drop_unstored(brand))
+        return await asyncio.shield(run)
 
     async def _same_start(self, request: StartRequest) -> Started:
         row = await self.store.find_execution(request.arn)
@@ -206,7 +231,7 @@ class Engine:
             raise ExecutionDoesNotExist(request.arn)
         if request.awaited_by is not None and row.new.parent_token != request.parent_token:
             raise ExecutionAlreadyExists(row)
-        if row.change.status == "RUNNING" and row.new.input == request.input:
+        if row.change.status == "RUNNING" and await self.secrets.is_same(request, row.new.key, row.new.input):
             return Started(row.new.arn, row.new.start_date)
         raise ExecutionAlreadyExists(row)
 
@@ -255,13 +280,14 @@ class Engine:
     # -- tokens
 
     async def send_task_success(self, token: str, output: str) -> None:
-        """`output` is JSON text. Raises InvalidToken, TaskDoesNotExist, TaskTimedOut."""
+        """`output` is JSON text. Raises InvalidToken, TaskDoesNotExist, TaskTimedOut, CannotSeal."""
         key, path = open_token(token)
-        await self._tell_task(key, stimuli.TaskSucceeded(path, token, output))
+        await self._tell_task(key, stimuli.TaskSucceeded(path, token, await self._inbound.json(key, output)))
 
     async def send_task_failure(self, token: str, error: str | None, cause: str | None) -> None:
-        """Raises InvalidToken, TaskDoesNotExist, TaskTimedOut."""
+        """Raises InvalidToken, TaskDoesNotExist, TaskTimedOut, CannotSeal."""
         key, path = open_token(token)
+        error, cause = await self._inbound.text(key, error), await self._inbound.text(key, cause)
         await self._tell_task(key, stimuli.TaskFailed(path, token, error, cause))
 
     async def send_task_heartbeat(self, token: str) -> None:
@@ -301,7 +327,7 @@ class Engine:
         """Wait until the execution has more events than that, has ended, or the time (in seconds) is over."""
         if self._stopping:
             return
-        with _watching(self._watchers, key) as turn:
+        with watching(self._watchers, key) as turn:
             loaded = await self.store.load_execution(key)
             if loaded is None or loaded.row.change.status != "RUNNING":
                 return
@@ -313,7 +339,7 @@ class Engine:
         key = await self.store.execution_key(arn)
         if key is None or self._stopping:
             return
-        with _watching(self._end_watchers, key) as end:
+        with watching(self._end_watchers, key) as end:
             row = await self.store.find_execution(arn)
             if row is not None and row.change.status == "RUNNING":
                 await asyncio.wait([end], timeout=timeout)
@@ -334,21 +360,23 @@ class Engine:
         assert execution is not None
         for effect in turn.effects:
             if effect.resource.kind != "activity" or self.answers_activity(execution, effect.state_name):
-                self._outbox.add(execution, effect, live.clock is not None)
+                self._outbox.add(execution, effect, live.clock)
             else:
                 self._activities.offer(effect.resource.arn)
         for row in record.effects:
             if row.kind == MESSAGE:
                 self._messages.add(key, row)
+        if record.vault is not None and record.vault.until == DESTROY:
+            self.secrets.forget(record.vault.brand)
         if turn.events:
             self._wake_watchers(key)
         if turn.status != "RUNNING":
-            _wake(self._end_watchers.get(key, ()))
+            wake(self._end_watchers.get(key, ()))
             for listener in self._end_listeners:
                 listener(key)
 
     def _wake_watchers(self, key: int) -> None:
-        _wake(self._watchers.get(key, ()))
+        wake(self._watchers.get(key, ()))
 
     def map_run(self, live: Live, start: MapRunStart, requires: tuple[int, int]) -> tuple[TurnRecord, Answered]:
         return self._map_runs.begin(live, start, requires)
@@ -368,23 +396,3 @@ class Engine:
     def _refuse_while_stopping(self) -> None:
         if self._stopping:
             raise Stopping("the engine is shutting down")
-
-
-@contextmanager
-def _watching(watchers: dict[int, set[asyncio.Future[None]]], key: int) -> Iterator[asyncio.Future[None]]:
-    """What `_wake` completes, while the block lasts."""
-    watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    found = watchers.setdefault(key, set())
-    found.add(watcher)
-    try:
-        yield watcher
-    finally:
-        found.discard(watcher)
-        if not found and watchers.get(key) is found:
-            del watchers[key]
-
-
-def _wake(watchers: Iterable[asyncio.Future[None]]) -> None:
-    for watcher in watchers:
-        if not watcher.done():
-            watcher.set_result(None)

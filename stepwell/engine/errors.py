@@ -27,6 +27,10 @@ class ExecutionNotRedrivable(EngineError):
     """The execution cannot go on; the message says why, in AWS's words."""
 
 
+class CannotSeal(EngineError):
+    """Something is marked as secret, and cannot be sealed; the message says why and what to do about it."""
+
+
 class InvalidToken(EngineError):
     """The text is no task token of this store."""
 

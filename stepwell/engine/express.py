@@ -40,6 +40,7 @@ from stepwell.store.protocol import (
     StoreError,
     TurnRecord,
 )
+from stepwell.store.vault import DESTROY, VaultChange
 
 logger = logging.getLogger("stepwell.engine")
 
@@ -163,7 +164,8 @@ class Express:
         change = ExecutionChange(status="RUNNING", last_event_id=0)
         try:
             compiled = await self._programs.get(new.definition_hash)
-            await self._commit([TurnRecord(key=new.key, version=1, new=new, change=change, effects=[row])])
+            record = TurnRecord(key=new.key, version=1, new=new, change=change, effects=[row], vault=request.sealed)
+            await self._commit([record])
         except BaseException as error:
             if not started.done():
                 started.set_exception(error if isinstance(error, Exception) else _stopping())
@@ -286,6 +288,7 @@ def _end_records(ended: ExecutionRow, log: ExpressLog, version: int) -> Sequence
             events=events,
             payloads=log.payloads if index == 0 else {},
             effects_removed=(_ROW,) if version and index == 0 else (),
+            vault=VaultChange(brand=new.brand, until=DESTROY) if version and index == 0 and new.brand else None,
         )
         for index, events in enumerate(parts)
     ]

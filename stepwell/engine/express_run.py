@@ -220,7 +220,7 @@ class ExpressRun:
     # -- tasks
 
     def _begin(self, effect: TaskEffect) -> None:
-        task = task_of(self._execution, effect, self._virtual_now is not None)
+        task = task_of(self._execution, effect, self._virtual_now)
         self._open[effect.id] = (effect.path, self._spawn(self._carry_out(effect, task)))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast, get_args
 
 from stepwell.engine.programs import Compiled
+from stepwell.engine.redrive import PERIOD
 from stepwell.machine.codec import decode_data, decode_frames, frame_references
 from stepwell.machine.datum import Datum
 from stepwell.machine.execution import Execution, Status
 from stepwell.machine.stimulus import Stimulus
 from stepwell.machine.turn import Turn
 from stepwell.store.protocol import LoadedExecution, NewExecution, Store, TurnRecord
+from stepwell.store.vault import DESTROY, VaultChange
 
 
 @dataclass(slots=True)
@@ -41,7 +43,8 @@ class Live:
     """`execution`, `identity` and `compiled` are None until it is loaded. `unanswered` counts the turns that are being
     committed; `clock` is the present time of a virtual clock, and moves when a timer fires. `after_commit` holds what
     was stale by turns that are still being committed; `continuing` says that a Continue is on its way. `requires` is
-    the turn of another execution that the first turn stands and falls with."""
+    the turn of another execution that the first turn stands and falls with; `sealed` is what that turn brings to the
+    vault."""
 
     key: int
     execution: Execution | None = None
@@ -51,6 +54,7 @@ class Live:
     clock: int | None = None
     new: NewExecution | None = None  # until its first turn is computed
     requires: tuple[int, int] | None = None  # likewise
+    sealed: VaultChange | None = None  # likewise
     timers: dict[str, int] = field(default_factory=dict)
     inbox: deque[Post] = field(default_factory=deque)
     pumping: bool = False
@@ -61,6 +65,25 @@ class Live:
 
     def __post_init__(self) -> None:
         self.identity = self.new
+
+    @property
+    def brand(self) -> str | None:
+        """That of the sealed values that the execution may open."""
+        return None if self.execution is None else self.execution.opaque
+
+    def vault_change(self, turn: Turn, now: int) -> VaultChange | None:
+        """What a turn that is taken now, by the real clock, does to the vault; None for nothing."""
+        assert self.execution is not None
+        brand = self.execution.opaque
+        if brand is None:
+            return None
+        change = self.sealed or VaultChange(brand=brand)
+        if turn.status == "SUCCEEDED":
+            return replace(change, until=DESTROY, values=())
+        if turn.status != "RUNNING":
+            return replace(change, until=now + PERIOD)
+        begins = self.new is not None or self.execution.status != "RUNNING"
+        return change if begins else None
 
     def apply(self, turn: Turn, record: TurnRecord) -> None:
         """Stand where the turn leads to."""
@@ -74,7 +97,7 @@ class Live:
                 del self.timers[name]
         self.timers.update(record.timers)
         self.version = record.version
-        self.new = self.requires = None
+        self.new = self.requires = self.sealed = None
 
 
 def apply_turn(execution: Execution, turn: Turn) -> None:
@@ -109,6 +132,7 @@ def new_execution(new: NewExecution) -> Execution:
         alias_arn=new.alias_arn,
         test_case=new.test_case,
         workflow="EXPRESS" if new.unlogged else "STANDARD",
+        opaque=new.brand,
     )
 
 

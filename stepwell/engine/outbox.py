@@ -128,7 +128,7 @@ class Outbox:
 
     # -- taking in and letting go
 
-    def add(self, execution: Execution, effect: TaskEffect, virtual: bool) -> None:
+    def add(self, execution: Execution, effect: TaskEffect, clock: int | None) -> None:
         """A task was committed: dispatch it, or leave it on disk while too many are under way."""
         if self._stopping:
             return
@@ -138,7 +138,7 @@ class Outbox:
         tasks = self._under_way.setdefault(execution.key, {})
         if effect.id in tasks:
             return
-        under = tasks[effect.id] = _Under(effect, task_of(execution, effect, virtual))
+        under = tasks[effect.id] = _Under(effect, task_of(execution, effect, clock))
         self._begin(execution.key, under)
 
     def _begin(self, key: int, under: _Under) -> None:
@@ -249,7 +249,7 @@ class Outbox:
             if await self._store.effect(row.key, effect.id) is None:
                 return
             if row.key not in self._moved:
-                self.add(new_execution(loaded.row.new), effect, loaded.row.change.clock is not None)
+                self.add(new_execution(loaded.row.new), effect, loaded.row.change.clock)
                 return
 
     # -- one task

@@ -15,6 +15,7 @@ from stepwell.machine.codec import encode_data, encode_frame
 from stepwell.machine.history import PayloadSink, encode_events
 from stepwell.machine.turn import TaskEffect, Turn
 from stepwell.store.protocol import EffectRow, EventRecord, ExecutionChange, NewExecution, TurnRecord
+from stepwell.store.vault import VaultChange
 
 CONTINUE = "|continue"  # the timer that stands for what a spent budget has left
 
@@ -41,10 +42,11 @@ def turn_record(
     messages: Sequence[EffectRow] = (),
     settled: Sequence[tuple[int, int]] = (),
     requires: tuple[int, int] | None = None,
+    vault: VaultChange | None = None,
 ) -> TurnRecord:
     """The record that commits a turn. `continued` says that the turn was the Continue of an earlier one, `logged` that
     its events are kept; `mocked` holds the ids of effects that need no worker though they are an activity's. `messages`
-    are rows for the outbox; for `settled` and `requires` see `TurnRecord`."""
+    are rows for the outbox; for `settled`, `requires` and `vault` see `TurnRecord`."""
     sink = PayloadSink()
     events = None
     if turn.events and logged:
@@ -84,6 +86,7 @@ def turn_record(
         payloads=sink.texts,
         settled=settled,
         requires=requires,
+        vault=vault,
     )
 
 

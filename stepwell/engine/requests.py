@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stepwell.store.jobs import NewJob
 from stepwell.store.protocol import MachineRow, NewExecution
+from stepwell.store.vault import VaultChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,11 @@ class StartRequest:
     """One execution to start. `arn` is the execution's own; `machine` has the definition, the role and the revision
     that are meant: those of the version where `version_arn` names one. `virtual` asks for a virtual clock that begins
     now, `clock` for one that begins then; with `tokens_hold_clock` it does not jump while a token or a worker could
-    still tell an end. For the parent and the job see `NewExecution`; `key` is None where the engine is to draw one."""
+    still tell an end. For the parent and the job see `NewExecution`; `key` is None where the engine is to draw one.
+
+    `sensitive` says what of the input is secret (a text of marks), on top of what the machine's tag and the settings
+    say. `brand` is that of the sealed values that the execution inherits from whoever starts it; `sealed` is what the
+    engine has taken out of the input."""
 
     machine: MachineRow
     arn: str
@@ -36,6 +41,9 @@ class StartRequest:
     awaited_by: str | None = None
     key: int | None = None
     job: NewJob | None = None
+    sensitive: str | None = None
+    brand: str | None = None
+    sealed: VaultChange | None = None
 
     def row(self, key: int, start_date: int) -> NewExecution:
         """What the store keeps of the execution, for good. `key` is the store's own name for it."""
@@ -60,6 +68,7 @@ class StartRequest:
             awaited_by=self.awaited_by,
             tokens_hold_clock=self.tokens_hold_clock,
             job=self.job,
+            brand=self.brand,
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,8 @@ class EngineSettings:
     `express_executions` bounds the Express executions under way, `express_limit` the time that each of them may take,
     `express_log_bytes` what the logs of all of them may take in memory. `retention_days` after its end an execution
     goes with its history; 0 keeps it for ever.
+
+    `sensitive` says by the name of a machine, or for `*`, what of the input is secret (`stepwell.vault.marks`).
     """
 
     in_flight: int = 1_000
@@ -22,3 +25,4 @@ class EngineSettings:
     express_limit: int = 300_000  # AWS's quota
     express_log_bytes: int = 64 << 20
     retention_days: int = 90  # as AWS keeps a history
+    sensitive: Mapping[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from stepwell.language.comparators import COMPARATORS, Check, Comparison, Matchi
 from stepwell.language.errors import QueryError, SyntaxFault
 from stepwell.language.jsonpath import MISSING, Path, compile_path
 from stepwell.language.model import Rule
+from stepwell.language.opaque import REASON, is_opaque
 from stepwell.language.scope import Scope
 from stepwell.language.values import Json
 
@@ -70,7 +71,10 @@ class Against:
 
     def matches(self, scope: Scope) -> bool:
         """Whether the comparison holds."""
-        return self.comparator.holds(_value(self.variable, scope), self.operand)
+        value = _value(self.variable, scope)
+        if scope.opaque is not None and isinstance(self.comparator, Comparison):
+            _refuse_opaque(self.variable, value, scope)
+        return self.comparator.holds(value, self.operand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,11 @@ class AgainstPath:
 
     def matches(self, scope: Scope) -> bool:
         """Whether the comparison holds."""
-        return self.comparator.holds(_value(self.variable, scope), _value(self.other, scope))
+        value, other = _value(self.variable, scope), _value(self.other, scope)
+        if scope.opaque is not None:
+            _refuse_opaque(self.variable, value, scope)
+            _refuse_opaque(self.other, other, scope)
+        return self.comparator.holds(value, other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,8 @@ class Like:
         value = _value(self.variable, scope)
         if not isinstance(value, str):
             return False
+        if scope.opaque is not None:
+            _refuse_opaque(self.variable, value, scope)
         first, last = self.parts[0], self.parts[-1]
         if len(self.parts) == 1:
             return value == first
@@ -177,6 +187,12 @@ def _parts(pattern: str) -> tuple[str, ...]:
                 raise SyntaxFault("In StringMatches a backslash must be followed by '*' or a backslash")
         parts[-1] += character
     return tuple(parts)
+
+
+def _refuse_opaque(path: Path, value: Json, scope: Scope) -> None:
+    """Raises QueryError where a comparison would be one with the text that stands for a value."""
+    if is_opaque(value, scope.opaque):
+        raise QueryError(f"Invalid path '{path.text}': The choice state's condition cannot be tested: {REASON}.")
 
 
 def _value(path: Path, scope: Scope) -> Json:

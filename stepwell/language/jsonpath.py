@@ -147,7 +147,7 @@ def _find_by_steps(root: _Root, steps: tuple[Step, ...]) -> _Find:
         document = root(scope)
         if document is MISSING:
             return MISSING if definite else []
-        values = select([document], Walk(document))
+        values = select([document], Walk(document, scope.opaque))
         if not definite:
             return values
         return values[0] if values else MISSING

@@ -77,10 +77,21 @@ def _comparison(comparison: Comparison, compile_query: CompileQuery) -> Predicat
     left = compile_operand(comparison.left, compile_query)
     if isinstance(comparison.right, Pattern):
         matches = _compile_pattern(comparison.right)
-        return lambda current, walk: matches(left(current, walk), walk)
+        return _guarded(lambda value, _, walk: matches(value, walk), left, lambda current, walk: None)
     right = compile_operand(comparison.right, compile_query)
-    relation = _RELATIONS[comparison.operator]
-    return lambda current, walk: relation(left(current, walk), right(current, walk), walk)
+    return _guarded(_RELATIONS[comparison.operator], left, right)
+
+
+def _guarded(relation: _Relation, left: Answer, right: Answer) -> Predicate:
+    """The relation of two values, neither of which may be an opaque text."""
+
+    def holds(current: Json, walk: Walk) -> bool:
+        first, second = left(current, walk), right(current, walk)
+        if walk.opaque is not None:
+            walk.compares(first, second)
+        return relation(first, second, walk)
+
+    return holds
 
 
 def _compile_pattern(pattern: Pattern) -> Callable[[Found, Walk], bool]:

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from stepwell.language.errors import QueryError
 from stepwell.language.jsonpath_steps import Query
+from stepwell.language.opaque import REASON, is_opaque
 from stepwell.language.values import Json
 
 # Values that one evaluation may look at. A document of 256 KiB holds some 130,000 at most.
@@ -30,12 +31,13 @@ Found: TypeAlias = "Json | Literal[Missing.MISSING]"
 
 
 class Walk:
-    """`root` is what `$` stands for inside filters."""
+    """`root` is what `$` stands for inside filters; `opaque` is that of the scope."""
 
-    __slots__ = ("_left", "root")
+    __slots__ = ("_left", "opaque", "root")
 
-    def __init__(self, root: Json) -> None:
+    def __init__(self, root: Json, opaque: str | None = None) -> None:
         self.root = root
+        self.opaque = opaque
         self._left = ALLOWANCE
 
     def pay(self, count: int) -> None:
@@ -43,6 +45,11 @@ class Walk:
         self._left -= count
         if self._left < 0:
             raise QueryError(f"The JSONPath selects more than {ALLOWANCE} values")
+
+    def compares(self, *sides: Found) -> None:
+        """A filter compares these. Raises QueryError where one of them must not be looked into."""
+        if self.opaque is not None and any(is_opaque(side, self.opaque) for side in sides):
+            raise QueryError(f"The filter of a JSONPath cannot be tested: {REASON}")
 
 
 Answer: TypeAlias = Callable[[Json, Walk], Found]

@@ -58,10 +58,22 @@ class Scope:
     `input` is what `$` stands for at this place: the raw input for InputPath, the effective input for Parameters, the
     result for ResultSelector, the filtered output for OutputPath. In JSONata it is the raw input everywhere, and
     `outcome` holds the state's `result` or `errorOutput` where there is one. `now` is milliseconds since 1970; `size`
-    says about how many characters of JSON an expression can reach.
+    says about how many characters of JSON an expression can reach. `opaque` is the brand of the texts that must not be
+    looked into (`opaque.py`).
     """
 
-    __slots__ = ("_build", "_context", "input", "now", "outcome", "patience", "randomness", "size", "variables")
+    __slots__ = (
+        "_build",
+        "_context",
+        "input",
+        "now",
+        "opaque",
+        "outcome",
+        "patience",
+        "randomness",
+        "size",
+        "variables",
+    )
 
     def __init__(
         self,
@@ -73,6 +85,7 @@ class Scope:
         now: int = 0,
         patience: Patience | None = None,
         size: int = 0,
+        opaque: str | None = None,
     ) -> None:
         self.input = input
         self._build: Callable[[], Json] | None = build_context
@@ -83,6 +96,7 @@ class Scope:
         self.now = now
         self.patience = patience or Patience()
         self.size = size
+        self.opaque = opaque
 
     @property
     def context(self) -> Json:
@@ -102,6 +116,7 @@ class Scope:
             now=self.now,
             patience=self.patience,
             size=self.size,
+            opaque=self.opaque,
         )
         scope.outcome = self.outcome
         return scope

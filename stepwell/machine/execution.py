@@ -100,7 +100,7 @@ class Execution:
 
     `calls` counts the calls of each Task state; it is kept only where a test case of the mocks was named. `absent`
     holds the names of the states whose activity does not exist. A `doomed` one, whose machine is being deleted,
-    enters no further state.
+    enters no further state. `opaque` is the brand of the texts that its expressions must not look into.
     """
 
     key: int
@@ -124,6 +124,7 @@ class Execution:
     frames: dict[str, Frame] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     doomed: bool = False
+    opaque: str | None = None
 
     @property
     def region(self) -> str:

@@ -222,6 +222,7 @@ class Run:
             now=self.now,
             patience=self.patience,
             size=len(frame.input.text) + frame.variables.size + result_size,
+            opaque=self.execution.opaque,
         )
 
     def context(self, frame: Frame, state: State) -> Json:

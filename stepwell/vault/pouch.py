@@ -60,6 +60,14 @@ class Pouch:
         """The ids of the values that a text refers to."""
         return list(dict.fromkeys(found["id"] for found in self._references.finditer(text)))
 
+    def is_reference(self, text: str) -> bool:
+        """Whether a text is a whole reference of this pouch."""
+        return self._references.fullmatch(text) is not None
+
+    def secrets(self) -> Mapping[str, Secret]:
+        """All of them, by their ids."""
+        return dict(self._secrets)
+
     def secret(self, id: str) -> Secret | None:
         return self._secrets.get(id)
 

@@ -50,7 +50,7 @@ class MortalStore:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        if self._left is None or name == "close":
+        if self._left is None or name == "close" or not callable(found):
             return found
 
         async def mortal(*arguments: Any, **options: Any) -> Any:

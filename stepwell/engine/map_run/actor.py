@@ -185,12 +185,13 @@ class Actor:
         loaded = await store.load_execution(self.key)
         if loaded is None:
             raise KeyError(self.key)
-        self.new: NewExecution = loaded.row.new
+        assert loaded.row.new.parent_key is not None
+        self.new: NewExecution = replace(loaded.row.new, brand=await store.vault.brand(loaded.row.new.parent_key))
         self.version = loaded.row.version
         self._change = loaded.row.change
         self.progress: Progress = decode(loaded.row.change.data)
         program = (await self._around.programs.get(self.new.definition_hash)).program
-        self.order = Order(self.new.input, program)
+        self.order = Order(self.new.input, program, self.new.brand)
         self._intake = Intake(self._around.data, self.order, self._around.clock)
         self._births = Births(self.new, self.order, store, self._around.programs, self._around.draw_key)
         change, express = self._change, self.order.distribution.express

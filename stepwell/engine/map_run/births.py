@@ -17,6 +17,7 @@ from stepwell.engine.map_run.order import Batch, Order
 from stepwell.engine.map_run.progress import Progress
 from stepwell.engine.programs import Compiled, Programs, definition_hash
 from stepwell.store.protocol import NewExecution, Store
+from stepwell.store.vault import VaultChange
 
 
 class Births:
@@ -65,9 +66,18 @@ class Births:
                 item_count=batch.items,
                 tokens_hold_clock=run.tokens_hold_clock,
                 unlogged=self._unlogged,
+                brand=run.brand,
             )
             lives.append(
-                Live(key, new_execution(new), compiled, new=new, clock=progress.clock, requires=(run.key, version))
+                Live(
+                    key,
+                    new_execution(new),
+                    compiled,
+                    new=new,
+                    clock=progress.clock,
+                    requires=(run.key, version),
+                    sealed=None if run.brand is None else VaultChange(brand=run.brand),
+                )
             )
         return lives
 

@@ -17,6 +17,8 @@ from stepwell.engine.map_run.data_set import DataSets, GivenItems, Item, Items, 
 from stepwell.engine.map_run.order import Batch, Order
 from stepwell.engine.map_run.progress import Ending, Progress
 from stepwell.language.errors import QueryError
+from stepwell.language.values import dumps, loads
+from stepwell.vault.pouch import Pouch
 
 MOST_RUNNING = 10_000  # children at a time (AWS developer guide, "MaxConcurrency")
 _BEGUN_AT_ONCE = 100  # children in one commit
@@ -79,7 +81,7 @@ class Intake:
             if order.max_items:
                 wanted = min(wanted, order.max_items - progress.items_read - len(self._buffer))
             found = await items.read(wanted) if wanted > 0 else ()
-            self._buffer.extend(found)
+            self._buffer.extend(found if order.reader is None or order.opaque is None else _from_outside(found, order))
             self._end = not found
 
     async def _filled(self, progress: Progress, whole: bool, number: int) -> list[Batch]:
@@ -109,3 +111,10 @@ class Intake:
             executions=progress.executions.begun(len(batches), known=False),
             items=progress.items.begun(count, known=progress.known),
         )
+
+
+def _from_outside(items: Sequence[Item], order: Order) -> list[Item]:
+    """Items that were read, in which references to sealed values mean nothing."""
+    assert order.opaque is not None
+    pouch = Pouch(order.opaque, {})
+    return [replace(item, value=loads(pouch.without_references(dumps(item.value)))) for item in items]

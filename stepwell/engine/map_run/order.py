@@ -31,13 +31,15 @@ class Batch:
 
 
 class Order:
-    def __init__(self, text: str, program: Program) -> None:
+    def __init__(self, text: str, program: Program, opaque: str | None = None) -> None:
+        """`opaque` is the brand of the texts that expressions must not look into."""
         members = cast("dict[str, Json]", loads(text))
         self.state = _find(program, cast("Sequence[str | int]", members["place"]))
         assert self.state.distribution is not None
         self.distribution: Distribution = self.state.distribution
         self._input = loads(cast(str, members["input"]))
         self._size = len(text)
+        self.opaque = opaque
         self._context = cast("dict[str, Json]", members["context"])
         self._variables = cast("dict[str, Json]", members["variables"])
         self.about = cast(str, members["about"])
@@ -115,7 +117,15 @@ class Order:
                 return self._context
             return {**self._context, "Map": {"Item": {"Index": item[0], "Value": item[1]}}}
 
-        return Scope(self._input, context, Entropy(os.urandom(32)), self._variables, now=now, size=self._size)
+        return Scope(
+            self._input,
+            context,
+            Entropy(os.urandom(32)),
+            self._variables,
+            now=now,
+            size=self._size,
+            opaque=self.opaque,
+        )
 
 
 def _find(program: Program, place: Sequence[str | int]) -> Map:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from stepwell.language import opaque
 from stepwell.language.errors import QueryError
 from stepwell.language.jsonpath import MISSING, Path
+from stepwell.language.opaque import is_opaque
 from stepwell.language.scope import Randomness, Scope
 from stepwell.language.values import Json, dumps
 
@@ -55,17 +57,21 @@ class Reference:
 
 
 class Call:
-    """A function with its arguments. Inner calls are arguments too."""
+    """A function with its arguments. Inner calls are arguments too. `looks` is that of the function."""
 
-    __slots__ = ("_arguments", "_body")
+    __slots__ = ("_arguments", "_body", "_looks")
 
-    def __init__(self, body: Body, arguments: tuple[Value | Reference | Call, ...]) -> None:
+    def __init__(self, body: Body, arguments: tuple[Value | Reference | Call, ...], looks: bool = False) -> None:
         self._body = body
         self._arguments = arguments
+        self._looks = looks
 
     def evaluate(self, scope: Scope) -> Json:
         """The result. Raises Failure, or QueryError where a path leads nowhere."""
-        return self._body([argument.evaluate(scope) for argument in self._arguments], scope.randomness)
+        arguments = [argument.evaluate(scope) for argument in self._arguments]
+        if scope.opaque is not None and self._looks and is_opaque(arguments, scope.opaque):
+            raise Failure(opaque.REASON)
+        return self._body(arguments, scope.randomness)
 
 
 Argument: TypeAlias = Value | Reference | Call

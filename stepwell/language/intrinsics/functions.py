@@ -31,32 +31,34 @@ from stepwell.language.intrinsics.unique_id import uuid
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function and how many arguments it takes; `most` is None where there is no limit."""
+    """A function and how many arguments it takes; `most` is None where there is no limit. `looks` says that the result
+    follows from what stands in the arguments' texts, and not from the texts as a whole."""
 
     body: Body
     least: int
     most: int | None
+    looks: bool = False
 
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         "Array": Function(array, 0, None),
-        "ArrayContains": Function(array_contains, 2, 2),
+        "ArrayContains": Function(array_contains, 2, 2, looks=True),
         "ArrayGetItem": Function(array_get_item, 2, 2),
         "ArrayLength": Function(array_length, 1, 1),
         "ArrayPartition": Function(array_partition, 2, 2),
         "ArrayRange": Function(array_range, 3, 3),
-        "ArrayUnique": Function(array_unique, 1, 1),
-        "Base64Decode": Function(base64_decode, 1, 1),
-        "Base64Encode": Function(base64_encode, 1, 1),
+        "ArrayUnique": Function(array_unique, 1, 1, looks=True),
+        "Base64Decode": Function(base64_decode, 1, 1, looks=True),
+        "Base64Encode": Function(base64_encode, 1, 1, looks=True),
         "Format": Function(format_text, 1, None),
-        "Hash": Function(hash_of, 2, 2),
+        "Hash": Function(hash_of, 2, 2, looks=True),
         "JsonMerge": Function(json_merge, 3, 3),
         "JsonToString": Function(json_to_string, 1, 1),
         "MathAdd": Function(math_add, 2, 2),
         "MathRandom": Function(math_random, 2, 3),
-        "StringSplit": Function(string_split, 2, 2),
-        "StringToJson": Function(string_to_json, 1, 1),
+        "StringSplit": Function(string_split, 2, 2, looks=True),
+        "StringToJson": Function(string_to_json, 1, 1, looks=True),
         "UUID": Function(uuid, 0, 0),
     }
 )

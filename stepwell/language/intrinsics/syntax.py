@@ -63,7 +63,7 @@ class _Parser:
             self._blanks()
         if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
             raise self._fault(f"States.{match[1]} does not take {len(arguments)} arguments")
-        return Call(function.body, tuple(arguments))
+        return Call(function.body, tuple(arguments), function.looks)
 
     def end(self) -> None:
         self._blanks()

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from stepwell.language.errors import Overrun
 from stepwell.language.intrinsics.hash import ALGORITHMS
 from stepwell.language.java_random import first_double
+from stepwell.language.opaque import REASON, is_opaque
 from stepwell.language.scope import Scope
 from stepwell.language.values import Json, dumps, loads
 
@@ -80,6 +81,8 @@ def eval_(*arguments: Json) -> Json:
 def functions_of(scope: Scope, names: frozenset[str]) -> Mapping[str, Function]:
     """Those of the named functions that are AWS's, for an evaluation in this scope."""
     found: dict[str, Function] = {name: _PURE[name] for name in names if name in _PURE}
+    if scope.opaque is not None:
+        found.update((name, _closed(name, found[name], scope.opaque)) for name in _LOOKING & found.keys())
     if "range" in found and scope.patience.hurried:
         found["range"] = _hurried_range
     if "random" in names:
@@ -87,6 +90,17 @@ def functions_of(scope: Scope, names: frozenset[str]) -> Mapping[str, Function]:
     if "uuid" in names:
         found["uuid"] = lambda: scope.randomness.uuid4()
     return found
+
+
+def _closed(name: str, function: Function, brand: str) -> Function:
+    """The function where opaque texts are about (`opaque.py`)."""
+
+    def closed(*arguments: Json) -> Json:
+        if is_opaque(list(arguments), brand):
+            raise FunctionFault(f'T0410: Argument 1 of function "{name}": {REASON}')
+        return function(*arguments)
+
+    return closed
 
 
 def _hurried_range(first: Json = None, last: Json = None, step: Json = None) -> Json:
@@ -116,4 +130,5 @@ _PURE: Final[Mapping[str, Function]] = {
     "parse": parse,
     "eval": eval_,
 }
+_LOOKING: Final = frozenset({"hash", "parse"})
 NAMES: Final = frozenset({*_PURE, "random", "uuid"})
