@@ -157,7 +157,7 @@ class Jobs:
     def _id_of_key(self, request: JobRequest) -> str:
         """The id of the job that an idempotency key of a caller and a type makes."""
         named = orjson.dumps([request.type.name, request.caller, request.idempotency_key])
-        return str(uuid.UUID(bytes=blake2b(named, key=self._secret, digest_size=16).digest(), version=8))
+        return str(uuid.UUID(bytes=blake2b(named, key=self._secret, digest_size=16).digest(), version=5))
 
     @asynccontextmanager
     async def _one_at_a_time(self, id_: str) -> AsyncIterator[None]:
