@@ -49,6 +49,16 @@ class Connection:
             raise Failed(answer.decode())
         return answer
 
+    async def send(self, method: str, path: str, body: bytes = b"", prefer: str = "") -> tuple[int, bytes]:
+        """The status and the body of the answer to any request; `body` is JSON."""
+        preference = f"Prefer: {prefer}\r\n" if prefer else ""
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n{preference}"
+        self._writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        answered = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        at = answered.index(b"content-length:") + 15
+        length = int(answered[at : answered.index(b"\r\n", at)])
+        return int(answered[9:12]), await self._reader.readexactly(length)
+
     async def ask(self, operation: str, **members: object) -> dict[str, Any]:
         """The answer of one operation, read. Raises Failed."""
         answer: dict[str, Any] = json.loads(await self.call(operation, json.dumps(members).encode()))

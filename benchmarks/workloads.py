@@ -16,6 +16,7 @@ from benchmarks import machines
 from benchmarks.client import MACHINE_ARN, Connection, Failed, all_ended, create, flood, starts
 from benchmarks.figure import Figure, percentile
 from benchmarks.footprint import resident, stored
+from benchmarks.jobs import crowd
 from tests.server import Server, serving, start
 
 CONNECTIONS = 50
@@ -159,10 +160,16 @@ async def _one(connection: Connection, machine: str, input_text: str, pause: flo
         raise Failed(f"{arn} is {found['status']}: {found.get('error')} {found.get('cause')}")
 
 
+async def jobs(folder: Path) -> Sequence[Figure]:
+    """1,000 jobs of 5 seconds at once, with the server killed half-way."""
+    return await crowd(folder, 1_000, 64, 5.0, kill=True)
+
+
 WORKLOADS: dict[str, Workload] = {
     "chain": chain,
     "short": short,
     "polls": polls,
     "sleepers": sleepers,
     "map": map_run,
+    "jobs": jobs,
 }
