@@ -39,6 +39,7 @@ demo: $(VENV)/.installed-apps
 	@$(RUN) -m apps.catalog.demo
 
 test: $(VENV)/.installed-all
+	@tools/install_browser.sh
 	$(RUN) -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/.installed-all
