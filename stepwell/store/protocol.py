@@ -28,6 +28,7 @@ from stepwell.store.catalog import (
 )
 from stepwell.store.jobs import Jobs, NewJob
 from stepwell.store.leases import Leases
+from stepwell.store.logs import LogStore
 from stepwell.store.retention import RetentionStore
 from stepwell.store.schedules import Schedules
 from stepwell.store.vault import VaultChange, VaultStore
@@ -254,6 +255,9 @@ class Store(Catalog, Protocol):
 
     @property
     def vault(self) -> VaultStore: ...
+
+    @property
+    def logs(self) -> LogStore: ...
 
     @property
     def leases(self) -> Leases:

@@ -9,18 +9,19 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import os
-import time
-import uuid
 from collections.abc import Mapping
+from typing import Final
 
 from stepwell.tasks.function import Function
 from stepwell.tasks.invocation import LATEST
+from stepwell.tasks.logs import new_stream
+
+LOG_STREAM: Final = "AWS_LAMBDA_LOG_STREAM_NAME"
 
 
 def environment(function: Function, region: str) -> Mapping[str, str]:
     """The variables of a function's processes, with those that AWS Lambda sets."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("STEPWELL_")}
-    today = time.strftime("%Y/%m/%d", time.gmtime())
     return {
         **inherited,
         "AWS_DEFAULT_REGION": region,
@@ -29,7 +30,7 @@ def environment(function: Function, region: str) -> Mapping[str, str]:
         "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{today}/[{LATEST}]{uuid.uuid4().hex}",
+        LOG_STREAM: new_stream(),
         "AWS_REGION": region,
         "TZ": ":UTC",
         **function.code.variables(inherited),

@@ -11,11 +11,14 @@ import asyncio
 import heapq
 import logging
 import time
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TypeAlias
+
+from stepwell.tasks.invocation import LATEST
 
 _LONGEST = 256 * 1024  # bytes of a line, as CloudWatch Logs takes them; a longer one is cut into several
 _log = logging.getLogger("stepwell.functions")
@@ -39,13 +42,23 @@ class FunctionLogLine:
 
 OnLog: TypeAlias = Callable[[FunctionLogLine], None]
 
+Keep: TypeAlias = Callable[[int, FunctionLogLine], None]
+"""Keeps a line, told with its place, for longer than memory does."""
+
+
+def new_stream() -> str:
+    """A name for the log stream of a process, as AWS Lambda names them."""
+    return f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{LATEST}]{uuid.uuid4().hex}"
+
 
 class LogRing:
     """Keeps each function's last lines, within both limits, and hands every line to Python's logging at INFO.
 
     A line's place is a number that rises from line to line, over restarts of the server too: whoever has read up to one
-    asks for those behind it.
+    asks for those behind it. `keep` gets every line as well.
     """
+
+    keep: Keep | None = None
 
     def __init__(self, lines: int = 10_000, characters: int = 4 * 1024 * 1024) -> None:
         self._most_lines = lines
@@ -55,18 +68,28 @@ class LogRing:
         self._last = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
+    def restore(self, place: int, line: FunctionLogLine) -> None:
+        """Take in a line that an earlier server has kept; the oldest first, and all of them before any new one."""
+        self._last = max(self._last, place)
+        self._add(place, line)
+
     def __call__(self, line: FunctionLogLine) -> None:
-        ring = self._rings.setdefault(line.function, deque())
         self._last = max(self._last + 1, time.time_ns())
-        ring.append((self._last, line))
-        self._characters[line.function] += len(line.message)
-        while len(ring) > self._most_lines or self._characters[line.function] > self._most_characters:
-            _, oldest = ring.popleft()
-            self._characters[line.function] -= len(oldest.message)
+        self._add(self._last, line)
+        if self.keep is not None:
+            self.keep(self._last, line)
         for news in self._waiting:
             if not news.done():
                 news.set_result(None)
         _log.info("%s %s %s", line.function, line.request_id or "-", line.message)
+
+    def _add(self, place: int, line: FunctionLogLine) -> None:
+        ring = self._rings.setdefault(line.function, deque())
+        ring.append((place, line))
+        self._characters[line.function] += len(line.message)
+        while len(ring) > self._most_lines or self._characters[line.function] > self._most_characters:
+            _, oldest = ring.popleft()
+            self._characters[line.function] -= len(oldest.message)
 
     def lines(self, function: str) -> tuple[FunctionLogLine, ...]:
         """The last lines of a function, oldest first."""
@@ -98,10 +121,12 @@ class LogRing:
 
 
 class LineCutter:
-    """Cuts the output of one process into lines, each stream of each request by itself."""
+    """Cuts the output of one process into lines, each of its outputs and each request by itself. `stream` is the name
+    of its log stream."""
 
-    def __init__(self, function: str, on_log: OnLog) -> None:
+    def __init__(self, function: str, on_log: OnLog, stream: str) -> None:
         self._function = function
+        self._stream = stream
         self._on_log = on_log
         self._begun: dict[tuple[str | None, int], bytes] = {}
         self._executions: dict[str | None, str] = {}
@@ -137,4 +162,5 @@ class LineCutter:
     def _tell(self, request_id: str | None, line: bytes) -> None:
         message = line.decode("utf-8", "replace").rstrip("\r")
         now = time.time_ns() // 1_000_000
-        self._on_log(FunctionLogLine(self._function, request_id, now, message, self._executions.get(request_id)))
+        execution = self._executions.get(request_id)
+        self._on_log(FunctionLogLine(self._function, request_id, now, message, execution, self._stream))

@@ -19,10 +19,11 @@ from typing import cast
 from stepwell.tasks import invocation
 from stepwell.tasks.frames import Head
 from stepwell.tasks.function import Function
+from stepwell.tasks.function_environment import LOG_STREAM
 from stepwell.tasks.guard import Guard
 from stepwell.tasks.invocation import MAX_TAIL, Answer, Invocation
 from stepwell.tasks.kinds.start import WorkerStart
-from stepwell.tasks.logs import LineCutter, OnLog
+from stepwell.tasks.logs import LineCutter, OnLog, new_stream
 from stepwell.tasks.process import WorkerProcess
 from stepwell.tasks.runner import OnProgress
 
@@ -198,17 +199,18 @@ class FunctionPool:
 
     def _start(self) -> None:
         worker = WorkerProcess(self._function.name, self._how, self._function.timeout, self._guard, self)
-        process = _Process(worker, LineCutter(self._function.name, self._on_log))
+        stream = new_stream()
+        process = _Process(worker, LineCutter(self._function.name, self._on_log, stream))
         self._processes[worker] = process
         limit = _IMPORT_TIME + self._function.timeout
         process.timer = asyncio.get_running_loop().call_later(limit, self._retire, process)
-        task = asyncio.get_running_loop().create_task(self._launch(process))
+        task = asyncio.get_running_loop().create_task(self._launch(process, {**self._environment, LOG_STREAM: stream}))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
 
-    async def _launch(self, process: _Process) -> None:
+    async def _launch(self, process: _Process, environment: Mapping[str, str]) -> None:
         try:
-            await process.worker.start(self._environment)
+            await process.worker.start(environment)
         except OSError as fault:
             call = self._forget(process)
             if call is not None:

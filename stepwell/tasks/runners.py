@@ -10,7 +10,7 @@ import shutil
 
 from stepwell.tasks.command_calls import CommandCalls
 from stepwell.tasks.function import Function
-from stepwell.tasks.function_environment import environment
+from stepwell.tasks.function_environment import LOG_STREAM, environment
 from stepwell.tasks.guard import Guard
 from stepwell.tasks.http_calls import HttpCalls
 from stepwell.tasks.invocation import Answer, Invocation, function_error
@@ -48,7 +48,7 @@ def make_runner(
             carrier = _Unsupported(f"{reason} {_way_out(function)}")
         case worker:
             return FunctionPool(function, worker.start(), given, guard, on_log, on_progress)
-    return SeparateCalls(function, carrier, on_log)
+    return SeparateCalls(function, carrier, on_log, given[LOG_STREAM])
 
 
 class _Unsupported:

@@ -29,10 +29,11 @@ class Carrier(Protocol):
 class SeparateCalls:
     """The `Runner` of a function without processes of its own."""
 
-    def __init__(self, function: Function, carry_out: Carrier, on_log: OnLog) -> None:
+    def __init__(self, function: Function, carry_out: Carrier, on_log: OnLog, stream: str) -> None:
         self._function = function
         self._carry_out = carry_out
         self._on_log = on_log
+        self._stream = stream
         self._places = asyncio.Semaphore(function.most_at_once)
         self._waiting: set[asyncio.Task[Answer]] = set()
         self._running: set[asyncio.Task[Answer]] = set()
@@ -70,7 +71,7 @@ class SeparateCalls:
             return await self._timed(call)
 
     async def _timed(self, call: Invocation) -> Answer:
-        lines = LineCutter(self._function.name, self._on_log)
+        lines = LineCutter(self._function.name, self._on_log, self._stream)
         lines.begin(call.request_id, call.execution_arn)
         tail = bytearray()
 

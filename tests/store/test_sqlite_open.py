@@ -273,6 +273,7 @@ class TestMigrations:
             "dc5333dbc4720f9c",  # 0004_leases.sql
             "e859dfbd1e491612",  # 0005_jobs.sql
             "983110a8fb40ec63",  # 0006_schedules.sql
+            "975140dabffe4c03",  # 0007_logs.sql
         ]
 
     async def test_executions_of_the_first_schema_are_there_after_the_second(

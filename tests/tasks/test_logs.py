@@ -75,7 +75,7 @@ def test_a_ring_is_bounded_by_the_length_of_its_lines_too():
 
 def test_lines_of_two_streams_do_not_mix_and_endless_ones_are_cut():
     told: list[str] = []
-    cutter = LineCutter("f", lambda line: told.append(line.message))
+    cutter = LineCutter("f", lambda line: told.append(line.message), "s")
     cutter.write("r", 1, b"half ")
     cutter.write("r", 2, b"whole\n")
     cutter.write("r", 1, b"done\r\n")

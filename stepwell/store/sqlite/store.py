@@ -33,6 +33,7 @@ from stepwell.store.sqlite import catalog, executions, versions, waiting
 from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.jobs import SqliteJobs
 from stepwell.store.sqlite.leases import SqliteLeases
+from stepwell.store.sqlite.logs import SqliteLogs
 from stepwell.store.sqlite.reader import Reader
 from stepwell.store.sqlite.retention import SqliteRetention
 from stepwell.store.sqlite.schedules import SqliteSchedules
@@ -57,6 +58,7 @@ class SqliteStore:
         self.schedules = SqliteSchedules(self._writer, self._reader, self._lister)
         self._closing: asyncio.Task[None] | None = None
         self.leases = SqliteLeases(self._writer, self._reader)
+        self.logs = SqliteLogs(self._writer, self._lister)
 
     @classmethod
     async def open(cls, path: Path, let_go: Callable[[], None] = lambda: None) -> SqliteStore:

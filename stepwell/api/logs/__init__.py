@@ -1,0 +1,1 @@
+"""Logs: kept beyond memory, and read through the API of CloudWatch Logs."""
