@@ -20,6 +20,7 @@ from pathlib import Path
 from stepwell.api.arns import STATE_MACHINE, partition_of, prefix
 from stepwell.api.context import ApiContext
 from stepwell.api.faults import ApiFault
+from stepwell.api.logs.keeper import Limits
 from stepwell.api.names import check_name
 from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
@@ -176,6 +177,11 @@ def leave_to_workers(functions: LambdaService, app: Stepwell, settings: Settings
         functions.remote = RemoteFunctions(names, lease=settings.worker_lease, tail=functions.logs.tail)
     served = [name for name in app.functions if functions.remote is not None and functions.remote.serves(name)]
     return [*(f"{ACTIVITY_PREFIX}{name}" for name in served), *app.activities]
+
+
+def log_limits(settings: Settings) -> Limits:
+    """How long log lines are kept, and how many."""
+    return Limits(days=settings.log_days, size=round(settings.log_megabytes * 1_000_000))
 
 
 def load_mocks(settings: Settings) -> MockConfig | None:

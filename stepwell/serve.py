@@ -29,6 +29,8 @@ from stepwell.api.functions.later import KeptCalls
 from stepwell.api.functions.routes import function_routes
 from stepwell.api.in_process import InProcessApi
 from stepwell.api.jobs.routes import job_routes
+from stepwell.api.logs.endpoint import TARGET as LOGS
+from stepwell.api.logs.serving import kept_logs, logs_endpoint
 from stepwell.api.scheduler.routes import scheduler_routes
 from stepwell.api.server import serve as serve_http
 from stepwell.api.workers import StoreLeases, make_activities, worker_routes
@@ -42,6 +44,7 @@ from stepwell.assembly import (
     leave_to_workers,
     load_app,
     load_mocks,
+    log_limits,
     make_data_sets,
     make_dispatcher,
     make_functions,
@@ -113,7 +116,8 @@ async def serve(settings: Settings) -> None:
         front = front_routes(app, functions, api, settings)
         own = [*function_routes(functions, context), *of_workers, *of_jobs, *front, *routes(apps)]
         mounts = {path: path in app.guarded for path in app.mounts} | dict.fromkeys(app.job_routes, False)
-        application = create_app(context, own, auth, mounts, settings.cors_origins)
+        apis = {LOGS: logs_endpoint(context, functions)}
+        application = create_app(context, own, auth, mounts, settings.cors_origins, apis)
         await _listen(application, port, settings, stop, await _count_machines(context))
 
 
@@ -180,16 +184,17 @@ async def _running(
             await functions.remote.open(StoreLeases(store, context.now))
         jobs = make_jobs(app, context)
         functions.on_progress = jobs.reported
-        await jobs.start()
-        await engine.start()
-        jobs.serve()
-        try:
-            yield context, jobs
-        finally:
-            await jobs.stop()
-            if functions.remote is not None:
-                functions.remote.stop()
-            await engine.stop(stop.left())
+        async with kept_logs(store, functions, log_limits(settings)):
+            await jobs.start()
+            await engine.start()
+            jobs.serve()
+            try:
+                yield context, jobs
+            finally:
+                if functions.remote is not None:
+                    functions.remote.stop()
+                await jobs.stop()
+                await engine.stop(stop.left())
     finally:
         await store.close()
 

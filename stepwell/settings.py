@@ -167,6 +167,18 @@ class Settings(Struct, frozen=True, kw_only=True):
         bool,
         Meta(title="true or false", description="Reload code and definitions when they change: docs/functions.md."),
     ] = False
+    log_days: Annotated[
+        float,
+        Meta(title="a number of days, more than 0", description="How long log lines are kept: docs/logs.md.", gt=0),
+    ] = 7.0
+    log_megabytes: Annotated[
+        float,
+        Meta(
+            title="a number of megabytes, more than 0",
+            description="What all log lines may take in the store; the oldest go first.",
+            gt=0,
+        ),
+    ] = 100.0
     log_level: Annotated[
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),

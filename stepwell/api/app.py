@@ -32,17 +32,20 @@ def create_app(
     auth: Auth | None = None,
     mounts: Mapping[str, bool] | None = None,
     origins: Sequence[str] = (),
+    apis: Mapping[bytes, ASGIApp] | None = None,
 ) -> ASGIApp:
     """The application of a server. `routes` are those of other rooms, beside the AWS endpoint, `/health` and
     `/express`. `auth` recognises callers; without it nobody is asked. `mounts` tells of the paths of mounted apps
-    whether a bearer token is asked for there; `origins` are those whose pages may use the jobs."""
-    aws = AwsEndpoint(context)
+    whether a bearer token is asked for there; `origins` are those whose pages may use the jobs.
+    `apis` are AWS's other APIs, by what the target of their operations begins with."""
+    aws, others = AwsEndpoint(context), apis or {}
     rest = Starlette(routes=[Route("/health", _health, methods=["GET"]), *express_routes(context), *routes])
     is_allowed = host_guard(context.allowed_hosts)
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "POST":
-            await aws(scope, receive, send)
+            target = next((value for name, value in scope["headers"] if name == b"x-amz-target"), b"")
+            await others.get(target.partition(b".")[0], aws)(scope, receive, send)
         else:
             await rest(scope, receive, send)
 

@@ -15,7 +15,7 @@ from stepwell.commands.screen import Screen, open_screen
 
 DESCRIPTION = """\
 Show the last lines that functions have written: of one function, of an execution's tasks, or of all. With --follow, go
-on with new ones until Ctrl-C. The server keeps the last 10,000 lines of each function, in memory."""
+on with new ones until Ctrl-C. The server has the last 10,000 lines of each function at hand: docs/logs.md."""
 EXAMPLES = """\
   stepwell logs
   stepwell logs -f CheckCatalogStatus

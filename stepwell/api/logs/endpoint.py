@@ -19,8 +19,8 @@ from stepwell.api.faults import ApiFault, unknown_operation
 from stepwell.api.logs.operations import Operation
 from stepwell.store.protocol import StoreError
 
-TARGET: Final = b"Logs_20140328."
-"""What an operation's target begins with."""
+TARGET: Final = b"Logs_20140328"
+"""What an operation's target begins with, before the dot."""
 
 _log = logging.getLogger("stepwell.api")
 _CONTENT_TYPE: Final = b"application/x-amz-json-1.1"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from stepwell.api.context import real_now
 from stepwell.api.logs.chunks import LogEvent, pack, unpack
 from stepwell.store.logs import LogChunk, LogStore
 from stepwell.store.protocol import StoreError
@@ -44,7 +45,7 @@ class Limits:
 class LogKeeper:
     """Belongs to one event loop. `now` is the real clock, in milliseconds since 1970."""
 
-    def __init__(self, store: LogStore, limits: Limits, now: Callable[[], int]) -> None:
+    def __init__(self, store: LogStore, limits: Limits, now: Callable[[], int] = real_now) -> None:
         self._store = store
         self._limits = limits
         self._now = now
