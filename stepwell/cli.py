@@ -32,6 +32,9 @@ COMMANDS = {
     "stop": "stop an execution",
     "cost": "tell what executions would have cost on AWS",
     "schedule": "start machines and functions at a time",
+    "backup": "copy a database that may be in use",
+    "restore": "put a backup in the place of a database",
+    "doctor": "look at a database, and say whether it fits together",
     "env": "print the variables that point AWS's tools here",
     "waiters": "print where botocore finds waiters for executions",
 }

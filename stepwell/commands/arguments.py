@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from stepwell.commands.exit_code import CommandFailed, ExitCode
@@ -42,6 +43,26 @@ def add_virtual(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="on a virtual clock: waits are over at once, and the history has the dates of real ones",
     )
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """`--store`: which database is worked on, without a server."""
+    parser.add_argument("--store", metavar="PATH", help="the database (default: that of the settings, stepwell.db)")
+
+
+def store_path(options: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+    """The file that `--store` or the settings name. Raises CommandFailed where that is none."""
+    from stepwell.settings import SettingsError, load_settings
+    from stepwell.store.open import store_file
+    from stepwell.store.protocol import StoreError
+
+    try:
+        path = store_file(load_settings(environ, {"store": options.store}, Path.cwd()).store)
+    except (SettingsError, StoreError) as error:
+        raise CommandFailed(str(error), ExitCode.WRONG_USE) from error
+    if path is None:
+        raise CommandFailed("A store in memory has no file. Name one with --store.", ExitCode.WRONG_USE)
+    return path
 
 
 def read_text(path: str) -> str:
