@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell.commands.arguments import add_json, read_text
+from stepwell.commands.arguments import add_json, read_input, read_text
 from stepwell.commands.exit_code import CommandFailed, ExitCode
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ EXAMPLES = """\
   stepwell validate catalog.asl.json
   stepwell validate machines/*.asl.json --json
   stepwell validate --type EXPRESS fast.asl.json
+  stepwell validate recovery.asl.json --input @plan.json   with an input that it is meant for
   stepwell validate --app hello:app hello.asl.json       that names functions of an app
 
 The exit code is 1 where a definition has an error, and 0 where there are warnings only.
@@ -31,19 +32,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="a definition; - is standard input")
     parser.add_argument("--app", metavar="APP", help="MODULE:ATTRIBUTE of the app whose functions are named")
     parser.add_argument("--type", choices=("STANDARD", "EXPRESS"), default="STANDARD", help="(default: STANDARD)")
+    parser.add_argument(
+        "--input",
+        metavar="JSON|@FILE|-",
+        help="an input that the definition is meant for: its data flow is checked with it",
+    )
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     from stepwell.language.definition import validate_definition
+    from stepwell.language.lint.data_flow import lint_definition
 
     bind = _binding(options.app)
     texts = [(file, bind(file, read_text(file))) for file in options.files]
-    found = [
-        (file, diagnostic)
-        for file, text in texts
-        for diagnostic in validate_definition(text, machine_type=options.type, severity="WARNING")
-    ]
+    example = None if options.input is None else json.loads(read_input(options.input))
+    found: list[tuple[str, Diagnostic]] = []
+    for file, text in texts:
+        faults = validate_definition(text, machine_type=options.type, severity="WARNING")
+        found.extend((file, fault) for fault in faults)
+        if not any(fault.severity == "ERROR" for fault in faults):
+            found.extend((file, fault) for fault in lint_definition(text, example))
     if options.json:
         print(json.dumps([_members(file, diagnostic) for file, diagnostic in found]))
     else:

@@ -28,8 +28,10 @@ Code: TypeAlias = Literal[
     "NO_DOLLAR",
     "NO_PATH",
     "PASS_RESULT_IS_STATIC",
+    "NOT_IN_INPUT",
 ]
-"""Those of AWS's codes that the definition alone can bring about (API reference, ValidateStateMachineDefinition)."""
+"""Those of AWS's codes that the definition alone can bring about (API reference, ValidateStateMachineDefinition); the
+last one is that of `lint/`, which AWS has not."""
 
 
 @dataclass(frozen=True, slots=True)
