@@ -30,6 +30,7 @@ COMMANDS = {
     "list": "list state machines, or the executions of one",
     "logs": "show what functions write, and follow it",
     "stop": "stop an execution",
+    "jobs": "start jobs, list them, wait for one, cancel one",
     "cost": "tell what executions would have cost on AWS",
     "schedule": "start machines and functions at a time",
     "backup": "copy a database that may be in use",

@@ -1,8 +1,8 @@
 """Typed arguments: what a job's input must look like, what is wrong with one, and how it becomes arguments.
 
 A handler with one parameter of a model's type (a dataclass, a TypedDict, a struct of msgspec, a model of pydantic)
-takes the input as that model; one with one parameter without such a type takes it as it is; any other takes its members
-as arguments.
+takes the input as that model; one with one parameter that says nothing of its type (none, `Any`, `dict`) takes it as it
+is; any other takes its members as arguments.
 
 Rules that must stay true here:
 - What passes here at the door binds in the worker: both use the same types.
@@ -91,7 +91,7 @@ class Arguments:
             hint = hints.get(name, Any)
             if _is_model(hint):
                 return cls(Model(hint), output)
-            if name not in hints or hint in _WHOLE or typing.get_origin(hint) in (dict, Mapping):
+            if name not in hints or hint in _WHOLE:
                 return cls(Model(hint), output)
         if any(_is_pydantic(hints.get(name)) for name in parameters):
             return cls(Model(_pydantic_model(function, hints, parameters)), output, spread=True)
