@@ -2,9 +2,9 @@
 
     python tools/templates.py FOLDER [--fill]
 
-`--fill` gives parameters without a default the value `made-up`, as a user would give one. A template is accepted where it is
-read without a fault and all its definitions are valid. The functions that run here are those in Python or Node.js whose
-code is there.
+`--fill` gives parameters without a default the value `made-up`, as a user would give one. A template is accepted where
+it is read without a fault and all its definitions are valid. The functions that run here are those in Python or Node.js
+whose code is there.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def function_code(
 ) -> Code:
     """The code of a function, by the properties that have been resolved. Raises TemplateError."""
     if properties.get("PackageType") == "Image" or "ImageUri" in properties:
-        return Elsewhere("its code is a container image. Give it a command or a URL that answers for it")
+        return Elsewhere("its code is a container image")
     inline = properties.get("InlineCode")
     if isinstance(inline, str):
         return Inline(inline)
@@ -58,7 +58,7 @@ def local_code(scope: Scope, assets: Assets, at: str, code: Json, metadata: Mapp
     """The folder or archive that a CodeUri, a ContentUri, a Code or a Content names."""
     if isinstance(code, dict):
         if "ImageUri" in code:
-            return Elsewhere("its code is a container image. Give it a command or a URL that answers for it")
+            return Elsewhere("its code is a container image")
         bucket, key = code.get("S3Bucket", code.get("Bucket")), code.get("S3Key", code.get("Key"))
         asset = assets.find(str(key), metadata)
         if asset is None:

@@ -4,7 +4,7 @@ Rules that must stay true here:
 - A short tag is its long form: `!Ref Name` is `{"Ref": "Name"}`, `!GetAtt A.B` is `{"Fn::GetAtt": ["A", "B"]}`.
 - No text makes objects or runs code, and none grows: what aliases unfold to is bounded, and so is depth.
 - Dates and sexagesimal numbers stay texts, as CloudFormation takes them: `Version: 2012-10-17`, `At: 12:30`.
-- A key that is given twice is a fault, as CloudFormation has it.
+- Of a key that is given twice the last one counts, as it does for those who deploy it; whoever reads is told.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def read_text(path: Path, place: str = "") -> str:
         raise TemplateError(place, f"{path} is no UTF-8 text.") from error
 
 
-def read_document(text: str, source: str, place: str = "") -> Json:
-    """The value of a JSON or YAML text; `source` names it in messages. Raises TemplateError."""
+def read_document(text: str, source: str, place: str = "", twice: list[str] | None = None) -> Json:
+    """The value of a JSON or YAML text; `source` names it in messages. `twice` is filled with a sentence for each key
+    that is given twice. Raises TemplateError."""
     if text.lstrip().startswith("{"):
         try:
             return cast("Json", json.loads(text, object_pairs_hook=_members))
@@ -53,7 +54,10 @@ def read_document(text: str, source: str, place: str = "") -> Json:
             pass  # YAML in braces, or a fault that YAML's reader tells as well
     try:
         _check_depth(text)
-        value = cast("Json", yaml.load(text, Loader=_TemplateLoader))  # noqa: S506  # a safe loader with tags of its own
+        loader = _TemplateLoader(text)
+        value = cast("Json", loader.get_single_data())
+        if twice is not None:
+            twice += loader.twice
         _check_size(value, {})
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -110,6 +114,10 @@ class _TemplateLoader(_Loader):  # type: ignore[misc, valid-type]
     }
     _merged = 0
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.twice: list[str] = []
+
     def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
         # PyYAML matches the beginning only, for its own patterns end with `$`.
         if kind is yaml.ScalarNode and implicit[0]:
@@ -132,8 +140,8 @@ class _TemplateLoader(_Loader):  # type: ignore[misc, valid-type]
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key.start_mark)
             if key.value in own and key.value != "<<":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                self.twice.append(
+                    f"the key {key.value!r} is given twice (line {key.start_mark.line + 1}): the last one counts"
                 )
             own.add(key.value)
         self.flatten_mapping(node)

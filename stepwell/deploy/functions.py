@@ -58,7 +58,7 @@ def _runnable(code: Code, runtime: str | None, handler: str | None, layers: tupl
     if isinstance(code, Elsewhere):
         return code
     if runtime is None or not runtime.startswith(FROM_SOURCE):
-        return Elsewhere(f"its runtime is {runtime or 'not named'}. Give it a command or a URL that answers for it")
+        return Elsewhere(f"its runtime is {runtime or 'not named'}, which does not run here")
     if not handler:
         return Elsewhere("it has no Handler")
     if isinstance(code, Folder):

@@ -74,6 +74,10 @@ class Scope:
                 return function(self, argument, at)
             if name.startswith("Fn::") and not name.startswith("Fn::ForEach::"):
                 raise TemplateError(at, f"{name} is not known here. Known are {', '.join(sorted(FUNCTIONS))}.")
+        if _TRANSFORM in value:
+            # What is included is merged with what stands beside it.
+            included = self.members({_TRANSFORM: value[_TRANSFORM]}, at)
+            value = {**included, **{key: member for key, member in value.items() if key != _TRANSFORM}}
         members = ((key, self.resolve(member, f"{at}.{key}")) for key, member in value.items())
         return {key: member for key, member in members if member is not NO_VALUE}
 
@@ -176,3 +180,4 @@ class Scope:
 
 
 _MAX_OPEN: Final = 50
+_TRANSFORM: Final = "Fn::Transform"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.context import ApiContext
 from stepwell.api.faults import ApiFault
-from stepwell.api.gateway.routes import Api, Route, gateway_routes
+from stepwell.api.gateway.routes import Api, Front, Route, gateway_routes
 from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
 from stepwell.app import AppError, Stepwell
@@ -32,7 +32,15 @@ def front_routes(app: Stepwell, functions: LambdaService, api: Api, settings: Se
     """The HTTP routes of a template, for `create_app`."""
     if not isinstance(app, TemplateApp):
         return []
-    return gateway_routes(app.routes, functions, api, settings.region, settings.account)
+    front = Front(
+        functions=functions,
+        api=api,
+        region=settings.region,
+        account=settings.account,
+        hosts=(*settings.allowed_hosts, settings.host.strip("[]")),
+        origins=settings.cors_origins,
+    )
+    return gateway_routes(app.routes, front)
 
 
 async def make_resources(app: Stepwell, context: ApiContext) -> None:

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from stepwell.deploy import (
     api_events,
+    api_resources,
     document,
     foreach,
     functions,
@@ -82,7 +83,8 @@ class _Reading:
         self._path = path
         self._faults = faults
         self._assets = Assets(path)
-        self._document = _document(path)
+        self._notes: list[str] = []
+        self._document = _document(path, self._notes)
         declared = _section(self._document, "Parameters")
         texts = parameters.given_parameters(given)
         _check_given(texts, declared)
@@ -108,8 +110,6 @@ class _Reading:
             resources=_resources(self._document, known),
             files=[path, *known.files],
         )
-        self._not_run: list[NotRun] = []
-        self._notes: list[str] = []
 
     def template(self) -> Template:
         gather = self._faults.gather
@@ -197,7 +197,12 @@ class _Reading:
         if type in open_api.TYPES:
             kind = open_api.TYPES[type]
             return open_api.read_api(self._scope, logical_id, kind, self._properties(logical_id, kind), targets)
-        if type in (state_machines.VERSION_TYPE, state_machines.ALIAS_TYPE):
+        if type == api_resources.METHOD:
+            route = api_resources.read_method(self._scope, logical_id, properties, targets)
+            return [] if route is None else [route]
+        if type == api_resources.ROUTE:
+            return [api_resources.read_route(self._scope, logical_id, properties, targets)]
+        if type in (state_machines.VERSION_TYPE, state_machines.ALIAS_TYPE, *api_resources.USED):
             return []
         return [NotRun(type, logical_id)]
 
@@ -255,8 +260,8 @@ def _type(resource: Json) -> str:
     return str(resource.get("Type")) if isinstance(resource, dict) else ""
 
 
-def _document(path: Path) -> dict[str, Json]:
-    found = document.read_document(document.read_text(path), str(path.name))
+def _document(path: Path, twice: list[str]) -> dict[str, Json]:
+    found = document.read_document(document.read_text(path), path.name, twice=twice)
     if not isinstance(found, dict) or not isinstance(found.get("Resources"), dict):
         raise TemplateError("", "it is no template: it must be an object with Resources.")
     return found

@@ -7,7 +7,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from stepwell.api.gateway.route import GatewayRoute
@@ -26,13 +26,15 @@ from stepwell.settings import Settings
 
 
 class TemplateApp(Stepwell):
-    """The app of a template. Raises AppError where two resources have one name."""
+    """The app of a template. `replaced` are the functions that the settings give something else to run.
+    Raises AppError where two resources have one name."""
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, replaced: Collection[str] = ()) -> None:
         super().__init__()
         self.template = template
         self.routes: list[GatewayRoute] = []
         self._told: list[str] = []
+        self._replaced = replaced
         for function in template.functions:
             self._add_function(function)
         for machine in template.machines:
@@ -56,8 +58,9 @@ class TemplateApp(Stepwell):
         return [f"{name}: {line}" for line in lines]
 
     def _add_function(self, spec: FunctionSpec) -> None:
-        if isinstance(spec.code, Elsewhere):
-            self._told.append(f"{spec.logical_id} cannot be called: {spec.code.reason}.")
+        if isinstance(spec.code, Elsewhere) and spec.name not in self._replaced:
+            way_out = f"Say in stepwell.toml what runs in its place: [functions.{spec.name}]"
+            self._told.append(f"{spec.logical_id} cannot be called: {spec.code.reason}. {way_out}")
         self.function_from(
             spec.name,
             _code(spec),
@@ -119,14 +122,14 @@ def load_template(path: Path, settings: Settings) -> TemplateApp:
         template = read_template(path, region=settings.region, account=settings.account, given=settings.parameters)
     except TemplateFaults as faults:
         raise AppError(str(faults)) from faults
-    return TemplateApp(template)
+    return TemplateApp(template, settings.functions)
 
 
 def _code(spec: FunctionSpec) -> PythonCode | NodeCode | OtherRuntime:
     """What runs. Raises AppError."""
     runtime = spec.runtime or ""
     if isinstance(spec.code, Elsewhere):
-        return OtherRuntime(spec.runtime or "a container image")
+        return OtherRuntime(spec.runtime or "a container image", f"{spec.code.reason}.")
     handler = str(spec.handler)
     try:
         folder = folder_of(spec.code, runtime)

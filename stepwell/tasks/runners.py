@@ -41,8 +41,9 @@ def make_runner(
             carrier = HttpCalls(endpoint, function.timeout, function.most_at_once)
         case RemoteLambda() as remote:
             carrier = RemoteCalls(remote, aws, function.most_at_once)
-        case OtherRuntime(runtime):
-            carrier = _Unsupported(f"its runtime is {runtime}, which does not run here. {_way_out(function)}")
+        case OtherRuntime(runtime, reason):
+            why = reason or f"its runtime is {runtime}, which does not run here."
+            carrier = _Unsupported(f"{why} {_way_out(function)}")
         case NodeCode() if shutil.which(PROGRAM, path=given.get("PATH")) is None:
             reason = f"it needs Node.js, and there is no program '{PROGRAM}' on the PATH. Install it."
             carrier = _Unsupported(f"{reason} {_way_out(function)}")

@@ -18,6 +18,7 @@ from pathlib import Path
 from stepwell.api.context import ApiContext
 from stepwell.app import AppError, Stepwell
 from stepwell.assembly import BoundMachine, Place, bind_machines, deploy, functions_of
+from stepwell.deploy.served import make_resources
 from stepwell.settings import Settings
 from stepwell.tasks.function import Function, FunctionRegistry
 from stepwell.tasks.lambda_service import LambdaService
@@ -88,6 +89,7 @@ class _Watch:
             try:
                 new = await asyncio.to_thread(modules.anew, lambda: self._checked(self._load()), changed)
                 await deploy(new.machines, self._context)
+                await make_resources(new.app, self._context)
             except AppError as error:
                 _say(f"not reloaded, what was there before goes on: {error}")
             except Exception as error:  # of the user's code, wherever that runs while it is loaded

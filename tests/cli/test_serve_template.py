@@ -153,7 +153,10 @@ def test_a_sam_app_runs_as_it_is(serve: Serve, folder: Path) -> None:
 def test_what_is_not_run_is_told_once_at_the_start(serve: Serve, folder: Path) -> None:
     log = serve(str(folder / "template.yaml")).log.read_text()
     assert log.count("template.yaml: not run here: AWS::DynamoDB::Table Orders\n") == 1
-    assert "template.yaml: Old cannot be called: its runtime is java21." in log
+    assert (
+        "template.yaml: Old cannot be called: its runtime is java21, which does not run here. Say in stepwell.toml what"
+        " runs in its place: [functions.Old]\n"
+    ) in log
 
 
 def test_a_function_that_cannot_run_here_is_there_and_says_so(serve: Serve, folder: Path) -> None:

@@ -54,8 +54,10 @@ def test_anchors_and_merges_work() -> None:
     assert read_document(text, "t") == {"base": {"a": 1, "b": 2}, "own": {"a": 1, "b": 3}}
 
 
-def test_a_key_that_is_given_twice_names_the_line() -> None:
-    assert told("a: 1\nb: 2\na: 3\n") == "template.yaml, line 3: the key 'a' is given twice."
+def test_of_a_key_that_is_given_twice_the_last_one_counts_and_whoever_reads_is_told() -> None:
+    twice: list[str] = []
+    assert read_document("a: 1\nb: 2\na: 3\n", "t", twice=twice) == {"a": 3, "b": 2}
+    assert twice == ["the key 'a' is given twice (line 3): the last one counts"]
 
 
 def test_what_is_no_yaml_names_the_line() -> None:

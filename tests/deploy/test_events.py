@@ -163,3 +163,67 @@ def test_a_loop_makes_a_resource_for_each_item(read: Read) -> None:
         """
     )
     assert template.activities == ("w-a-b", "w-c")
+
+
+def test_methods_of_an_api_s_own_resources_are_routes(read: Read) -> None:
+    template = read(
+        resources("""
+          Api: {Type: AWS::ApiGateway::RestApi}
+          Orders:
+            Type: AWS::ApiGateway::Resource
+            Properties: {ParentId: !GetAtt Api.RootResourceId, PathPart: orders, RestApiId: !Ref Api}
+          One:
+            Type: AWS::ApiGateway::Resource
+            Properties: {ParentId: !Ref Orders, PathPart: '{id}', RestApiId: !Ref Api}
+          Get:
+            Type: AWS::ApiGateway::Method
+            Properties:
+              HttpMethod: GET
+              ResourceId: !Ref One
+              RestApiId: !Ref Api
+              Integration:
+                Type: AWS_PROXY
+                Uri: !Sub 'arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${It.Arn}/invocations'
+          Options:
+            Type: AWS::ApiGateway::Method
+            Properties: {HttpMethod: OPTIONS, ResourceId: !Ref One, RestApiId: !Ref Api, Integration: {Type: MOCK}}
+          Stage: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, StageName: live}}
+          It: {Type: AWS::Lambda::Function, Properties: {Code: src, Handler: app.handler, Runtime: python3.12}}
+        """)
+    )
+    [route] = template.routes
+    assert (route.method, route.path, route.stage, route.payload) == ("GET", "/orders/{id}", "live", "1.0")
+    assert route.target == Target(kind="function", name="It")
+    assert template.not_run == ()
+
+
+def test_routes_of_an_http_api_s_own_resources_are_routes(read: Read) -> None:
+    template = read(
+        resources("""
+          Api: {Type: AWS::ApiGatewayV2::Api}
+          ToIt:
+            Type: AWS::ApiGatewayV2::Integration
+            Properties: {ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt It.Arn,
+                         PayloadFormatVersion: '2.0'}
+          ToFlow:
+            Type: AWS::ApiGatewayV2::Integration
+            Properties:
+              ApiId: !Ref Api
+              IntegrationType: AWS_PROXY
+              IntegrationSubtype: StepFunctions-StartExecution
+              RequestParameters: {StateMachineArn: !Ref Flow, Input: $request.body}
+          Get: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: 'GET /it',
+                Target: !Join [/, [integrations, !Ref ToIt]]}}
+          Post: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: 'POST /flow',
+                 Target: !Sub 'integrations/${ToFlow}'}}
+          It: {Type: AWS::Lambda::Function, Properties: {Code: src, Handler: app.handler, Runtime: python3.12}}
+        """)
+    )
+    get, post = template.routes
+    assert (get.method, get.path, get.payload, get.target.name) == ("GET", "/it", "2.0", "It")
+    assert (post.method, post.path, post.sync, post.target) == (
+        "POST",
+        "/flow",
+        False,
+        Target(kind="machine", name="Flow"),
+    )

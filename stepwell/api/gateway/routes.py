@@ -4,13 +4,16 @@ Rules that must stay true here:
 - A route stands at its path, and below its stage (`/Prod/orders`) where it has one: URLs of either form lead there.
 - What the server serves itself wins over an app's route of the same path.
 - A request is read up to API Gateway's 10 MB, and no further.
+- A page of a foreign site calls nothing, unless its origin is allowed: a browser tells where a request comes from.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,8 +23,10 @@ from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.gateway.answers import Answer, answer_of, failed, service_answer
 from stepwell.api.gateway.events import HttpRequest, event_of
 from stepwell.api.gateway.route import GatewayRoute
+from stepwell.api.hosts import host_guard
 from stepwell.language.values import Json, dumps, loads
 from stepwell.tasks.aws.faults import ServiceFault
+from stepwell.tasks.invocation import CallRefused
 from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
 
 MAX_BODY: Final = 10 * 1024 * 1024
@@ -35,13 +40,24 @@ class Api(Protocol):
         ...
 
 
-def gateway_routes(
-    routes: Iterable[GatewayRoute], functions: LambdaService, api: Api, region: str, account: str
-) -> list[Route]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """What routes stand in front of. `hosts` are the names that this server is reached by besides loopback's, `origins`
+    those whose pages may call; `*` is any."""
+
+    functions: LambdaService
+    api: Api
+    region: str
+    account: str
+    hosts: Collection[str] = ()
+    origins: Collection[str] = ()
+
+
+def gateway_routes(routes: Iterable[GatewayRoute], front: Front) -> list[Route]:
     """The routes of a server, for `create_app`."""
     served: list[Route] = []
     for route in sorted(routes, key=lambda route: route.rank):
-        endpoint = _endpoint(route, functions, api, region, account)
+        endpoint = _endpoint(route, front)
         methods = None if route.method == "ANY" else [route.method]
         served.append(Route(route.pattern, endpoint, methods=methods))
         if route.stage != "$default":
@@ -50,40 +66,57 @@ def gateway_routes(
     return sorted(served, key=lambda route: route.path.startswith("/{"))
 
 
-def _endpoint(
-    route: GatewayRoute, functions: LambdaService, api: Api, region: str, account: str
-) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(route: GatewayRoute, front: Front) -> Callable[[Request], Awaitable[Response]]:
+    may_call = _origins(front)
+
     async def answer(request: Request) -> Response:
+        if not may_call(request.headers.get("origin")):
+            message = f"Pages of {request.headers['origin']} may not call this. Allow them with cors_origins"
+            return _response(service_answer(403, {"message": message}))
         body = await _read(request)
         if body is None:
             return _response(service_answer(413, {"message": "Request Too Long"}))
         if route.machine is not None:
-            return _response(await _start(route, api, region, account, body))
-        return _response(await _call(route, functions, _request(route, request, body), account))
+            return _response(await _start(route, front, body))
+        return _response(await _call(route, front, _request(route, request, body)))
 
     return answer
 
 
-async def _call(route: GatewayRoute, functions: LambdaService, request: HttpRequest, account: str) -> Answer:
+def _origins(front: Front) -> Callable[[str | None], bool]:
+    """What tells whether the pages of an origin may call; None is a client that is no page."""
+    is_own = host_guard(frozenset(front.hosts))
+    allowed = frozenset(front.origins)
+
+    def may_call(origin: str | None) -> bool:
+        if origin is None or "*" in allowed or origin in allowed:
+            return True
+        return is_own(urlsplit(origin).netloc.encode("latin-1", "replace"))
+
+    return may_call
+
+
+async def _call(route: GatewayRoute, front: Front, request: HttpRequest) -> Answer:
     assert route.function is not None
     try:
-        reply = await functions.invoke(route.function, dumps(event_of(route, request, account)))
-    except FunctionNotFound:
+        reply = await front.functions.invoke(route.function, dumps(event_of(route, request, front.account)))
+    except (CallRefused, FunctionNotFound):
         return failed(route.payload)
     if reply.answer.error is not None:
         return failed(route.payload)
     return answer_of(loads(reply.answer.payload or "null"), route.payload)
 
 
-async def _start(route: GatewayRoute, api: Api, region: str, account: str, body: bytes) -> Answer:
-    arn = prefix(region, account, STATE_MACHINE) + str(route.machine)
+async def _start(route: GatewayRoute, front: Front, body: bytes) -> Answer:
+    arn = prefix(front.region, front.account, STATE_MACHINE) + str(route.machine)
     try:
         text = body.decode() or "{}"
     except UnicodeDecodeError:
         return service_answer(400, {"__type": "InvalidExecutionInput", "message": "The body is no UTF-8 text"})
     operation = "StartSyncExecution" if route.sync else "StartExecution"
     try:
-        return service_answer(200, dict(await api.call(operation, region, {"stateMachineArn": arn, "input": text})))
+        answer = await front.api.call(operation, front.region, {"stateMachineArn": arn, "input": text})
+        return service_answer(200, dict(answer))
     except ServiceFault as fault:
         return service_answer(fault.status, {"__type": fault.code, "message": fault.message})
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class OtherRuntime:
-    """`runtime` is Lambda's name for it (`java21`), or what the code is packed in (`a container image`)."""
+    """`runtime` is Lambda's name for it (`java21`), or what the code is packed in (`a container image`). `reason` says
+    in a sentence why it does not run here, where the runtime alone does not say it."""
 
     runtime: str
+    reason: str = ""
 
     def usual_concurrency(self) -> int:
         return 1
