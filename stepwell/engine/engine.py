@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from stepwell.engine.activities import Activities
 from stepwell.engine.children import Children
@@ -46,7 +46,7 @@ from stepwell.engine.secrets import Secrets
 from stepwell.engine.settings import EngineSettings
 from stepwell.engine.timers import Timers
 from stepwell.engine.tokens import open_token
-from stepwell.engine.watching import wake, watching
+from stepwell.engine.watching import Watchers
 from stepwell.language.definition import compile_definition
 from stepwell.language.model import Program
 from stepwell.machine import stimulus as stimuli
@@ -61,9 +61,6 @@ from stepwell.vault.vault import Vault
 __all__ = ["Engine", "EngineSettings"]
 
 _PAGE = 200
-
-EndListener: TypeAlias = Callable[[int], None]
-"""Told the key of an execution."""
 
 
 class Engine:
@@ -84,6 +81,7 @@ class Engine:
         settings = settings or EngineSettings()
         self.store = store
         self.vault = vault or Vault()
+        self.watchers = Watchers(store)
         self._clock = clock or SystemClock()
         self.secrets = Secrets(store, self.vault, self._clock, Refreshing(dispatcher.run), settings.sensitive)
         dispatcher = self._dispatcher = SealingDispatcher(dispatcher, self.secrets)
@@ -114,15 +112,12 @@ class Engine:
             self._children.start_alone,
             self._clock,
             self._draw_key,
-            self._wake_watchers,
+            self.watchers.moved,
             settings,
         )
         self._inbound = Inbound(self._driver, self.secrets)
         self._activities = Activities(store, self._driver, self.secrets)
         self._retention = Retention(store, self._clock, settings.retention_days)
-        self._watchers: dict[int, set[asyncio.Future[None]]] = {}
-        self._end_watchers: dict[int, set[asyncio.Future[None]]] = {}
-        self._end_listeners: list[EndListener] = []
         self._last_key = 0
         self._stopping = False
 
@@ -148,8 +143,7 @@ class Engine:
         self._stopping = True
         self._driver.wind_down()
         self._activities.stop()
-        for watchers in (*self._watchers.values(), *self._end_watchers.values()):
-            wake(watchers)
+        self.watchers.stop()
         await self._retention.stop()
         await self._timers.stop()
         await self._messages.stop()
@@ -158,10 +152,6 @@ class Engine:
         await self._dispatcher.stop(grace)
         await self.secrets.stop()
         await self._driver.finish()
-
-    def on_end(self, listener: EndListener) -> None:
-        """Have a listener told of every execution that ends, after the commit that ends it. It must not raise."""
-        self._end_listeners.append(listener)
 
     def draw_key(self) -> int:
         """A key for an execution that is to be started (`StartRequest.key`), rising with time."""
@@ -324,25 +314,12 @@ class Engine:
         return (await self._programs.get(definition_hash)).program
 
     async def wait_for_turn(self, key: int, after_event_id: int, timeout: float) -> None:
-        """Wait until the execution has more events than that, has ended, or the time (in seconds) is over."""
-        if self._stopping:
-            return
-        with watching(self._watchers, key) as turn:
-            loaded = await self.store.load_execution(key)
-            if loaded is None or loaded.row.change.status != "RUNNING":
-                return
-            if loaded.row.change.last_event_id <= after_event_id:
-                await asyncio.wait([turn], timeout=timeout)
+        """See `Watchers.wait_for_turn`."""
+        await self.watchers.wait_for_turn(key, after_event_id, timeout)
 
     async def wait_for_end(self, arn: str, timeout: float) -> None:
-        """Wait until the execution has ended, or the time (in seconds) is over."""
-        key = await self.store.execution_key(arn)
-        if key is None or self._stopping:
-            return
-        with watching(self._end_watchers, key) as end:
-            row = await self.store.find_execution(arn)
-            if row is not None and row.change.status == "RUNNING":
-                await asyncio.wait([end], timeout=timeout)
+        """See `Watchers.wait_for_end`."""
+        await self.watchers.wait_for_end(arn, timeout)
 
     # -- what turns ask for
 
@@ -369,14 +346,9 @@ class Engine:
         if record.vault is not None and record.vault.until == DESTROY:
             self.secrets.forget(record.vault.brand)
         if turn.events:
-            self._wake_watchers(key)
+            self.watchers.moved(key)
         if turn.status != "RUNNING":
-            wake(self._end_watchers.get(key, ()))
-            for listener in self._end_listeners:
-                listener(key)
-
-    def _wake_watchers(self, key: int) -> None:
-        wake(self._watchers.get(key, ()))
+            self.watchers.ended(key)
 
     def map_run(self, live: Live, start: MapRunStart, requires: tuple[int, int]) -> tuple[TurnRecord, Answered]:
         return self._map_runs.begin(live, start, requires)

@@ -118,7 +118,7 @@ class Jobs:
         for type_, count in await self._store.count_queued():
             if type_ in self._slots:
                 self._slots[type_].queued = count
-        self._engine.on_end(self._ended)
+        self._engine.watchers.on_end(self._ended)
 
     def serve(self) -> None:
         """Begin to start what waits and to remove what has expired."""

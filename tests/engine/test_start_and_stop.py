@@ -170,7 +170,7 @@ async def test_a_watcher_is_told_of_new_events_of_the_end_and_of_a_stop(house: H
         await asyncio.sleep(0.01)
         await house.engine.stop(0)
         await watch
-    assert house.engine._watchers == {}
+    assert house.engine.watchers.waiting == 0
 
 
 async def test_a_watcher_gives_up_after_its_time(house: House) -> None:
