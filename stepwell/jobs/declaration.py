@@ -26,7 +26,8 @@ class JobType:
     Either `handler` is a plain function, or `machine` names a state machine of the app; `input` and `output` are the
     types of a machine's input and output. `retries` is how often a handler is tried again. `concurrency` bounds the
     jobs of the type that run at once, `per_key` those with the same key: the value of the member `key` of the input,
-    or the caller where there is no `key`. None is no bound.
+    or the caller where there is no `key`. None is no bound. `sensitive` marks what is secret in the input: see
+    `stepwell.vault.marks`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class JobType:
     concurrency: int | None = None
     per_key: int | None = None
     key: str | None = None
+    sensitive: str | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError where a field cannot be used."""

@@ -55,6 +55,7 @@ class JobDeclarations(ABC):
         concurrency: int | None = None,
         per_key: int | None = None,
         key: str | None = None,
+        sensitive: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Callable[[_Work], _Work]:
         """Make a function a job type: `POST /jobs/NAME` starts it with its arguments, and answers at once.
@@ -63,7 +64,8 @@ class JobDeclarations(ABC):
         are in seconds, or `30s`, `15m`, `7d`: `timeout` limits one run of the handler, `ttl` how long the job is kept.
         `retries` is how often it is tried again. `concurrency` is how many jobs run at once (as many as there are
         processors, 1,000 for an `async def`), `per_key` how many of those with the same value of the member `key`, or
-        of the same caller where no `key` is named; others wait in order. Raises ValueError.
+        of the same caller where no `key` is named; others wait in order. `sensitive` marks what is secret in the input
+        (docs/vault.md). Raises ValueError.
         """
 
         def bind(handler: _Work) -> _Work:
@@ -78,6 +80,7 @@ class JobDeclarations(ABC):
                 concurrency=at_once,
                 per_key=per_key,
                 key=key,
+                sensitive=sensitive,
             )
             declare = self.function(
                 job.function_name, timeout=job.timeout, concurrency=at_once, environment=environment
@@ -98,6 +101,7 @@ class JobDeclarations(ABC):
         concurrency: int | None = None,
         per_key: int | None = None,
         key: str | None = None,
+        sensitive: str | None = None,
     ) -> None:
         """Make a state machine of the app a job type: `POST /jobs/NAME` starts an execution of it.
 
@@ -112,6 +116,7 @@ class JobDeclarations(ABC):
             concurrency=concurrency,
             per_key=per_key,
             key=key,
+            sensitive=sensitive,
         )
 
     def job_route(

@@ -23,13 +23,13 @@ from weakref import WeakValueDictionary
 import orjson
 
 from stepwell.engine.engine import Engine
-from stepwell.engine.errors import EngineError, ExecutionAlreadyExists, ExecutionDoesNotExist, Stopping
-from stepwell.engine.requests import StartRequest
+from stepwell.engine.errors import EngineError, ExecutionDoesNotExist, Stopping
 from stepwell.jobs.declaration import JobType
 from stepwell.jobs.expiry import Expiry
+from stepwell.jobs.handing_over import SEALED, HandOver, NotHandedOver
 from stepwell.jobs.progress import ProgressBoard
 from stepwell.jobs.slots import Slots
-from stepwell.store.jobs import JobFilter, JobRow, NewJob
+from stepwell.store.jobs import JobFilter, JobRow, NewJob, QueuedJob
 from stepwell.store.protocol import StoreError
 
 logger = logging.getLogger("stepwell.jobs")
@@ -46,10 +46,6 @@ class KeyReused(Exception):
     def __init__(self, id: str) -> None:
         super().__init__(id)
         self.id = id
-
-
-class NotHandedOver(Exception):
-    """A job cannot run; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +88,8 @@ class Jobs:
         self.types = types
         self._engine = engine
         self._store = engine.store.jobs
-        self._machine_arn = machine_arn
+        self._handing = HandOver(engine, machine_arn, virtual=virtual)
         self._now = now
-        self._virtual = virtual
         self._slots = {name: Slots(job) for name, job in types.items()}
         self._starting = {name: asyncio.Lock() for name in types}
         self._slot_news = {name: asyncio.Event() for name in types}
@@ -145,7 +140,7 @@ class Jobs:
         if request.idempotency_key is None:
             return await self._take_in(str(uuid.uuid4()), request, None)
         id_ = self._id_of_key(request)
-        fingerprint = _fingerprint(request)
+        fingerprint = _fingerprint(request, self._secret)
         async with self._one_at_a_time(id_):
             row = await self._store.find(id_)
             if row is None:
@@ -182,55 +177,43 @@ class Jobs:
             callback=request.callback,
         )
         slots = self._slots[job.name]
-        if slots.queued or not slots.may_run(request.group):
-            slots.queued += 1
-            try:
-                await self._store.enqueue(key, new, request.input)
-            except BaseException:
-                slots.queued -= 1
-                raise
-            self._slot_news[job.name].set()
-        else:
-            slots.take(key, request.group)
-            try:
-                await self._hand_over(job, key, id_, request.input, new)
-            except NotHandedOver as reason:
-                slots.give_back(key)
-                await self._store.keep_ended(key, new, request.input, NOT_HANDED_OVER, str(reason))
-            except BaseException:
-                slots.give_back(key)
-                raise
+        try:
+            if slots.queued or not slots.may_run(request.group):
+                await self._enqueue(slots, key, new, request)
+            else:
+                slots.take(key, request.group)
+                try:
+                    await self._hand_over(job, key, id_, request.input, new)
+                except BaseException:
+                    slots.give_back(key)
+                    raise
+        except NotHandedOver as reason:
+            # Whether anything is secret in it is not known where its machine is not.
+            input_ = "{}" if job.sensitive or self._engine.secrets.used else request.input
+            await self._store.keep_ended(key, new, input_, NOT_HANDED_OVER, str(reason))
         self._expiry.expect(new.expires_at)
         return Kept(id_, new.created_at, new.expires_at)
 
-    async def _hand_over(self, job: JobType, key: int, id_: str, input: str, new: NewJob | None) -> None:
-        """Start a job's execution. Raises NotHandedOver, StoreError, Stopping."""
-        arn = self._machine_arn(job.machine_name)
-        machine = await self._engine.store.find_machine(arn)
-        if machine is None or machine.status != "ACTIVE":
-            state = "does not exist" if machine is None else "is being deleted"
-            raise NotHandedOver(f"The state machine {job.machine_name} {state}.")
-        if machine.type != "STANDARD":
-            raise NotHandedOver(f"The state machine {job.machine_name} is {machine.type}: a job needs a STANDARD one.")
-        start = StartRequest(
-            machine=machine,
-            arn=_execution_arn(arn, id_),
-            name=id_,
-            input=input,
-            virtual=self._virtual,
-            key=key,
-            job=new,
-        )
+    async def _enqueue(self, slots: Slots, key: int, new: NewJob, request: JobRequest) -> None:
+        """Keep a job that must wait. Raises NotHandedOver, StoreError."""
+        slots.queued += 1
         try:
-            await self._engine.start_execution(start)
-        except ExecutionAlreadyExists as taken:
-            if taken.existing.new.key != key:
-                raise NotHandedOver(f"Another execution of {job.machine_name} has the name {id_}.") from None
-        except (Stopping, StoreError):
+            start = await self._handing.request(request.type, key, new.id, request.input)
+            await self._store.enqueue(key, new, await self._handing.kept_input(start))
+        except BaseException:
+            slots.queued -= 1
             raise
-        except Exception as error:
-            logger.exception("the job %s could not be handed over", id_)
-            raise NotHandedOver(f"The job could not be started: {type(error).__name__}.") from error
+        self._slot_news[new.type].set()
+
+    async def _hand_over(self, job: JobType, key: int, id_: str, input: str, new: NewJob) -> None:
+        """Start a job that is new. Raises NotHandedOver, StoreError, Stopping."""
+        start = await self._handing.request(job, key, id_, input)
+        await self._handing.start(replace(start, job=new))
+
+    async def _hand_over_queued(self, job: JobType, queued: QueuedJob) -> None:
+        """Start a job that has waited. Raises NotHandedOver, StoreError, Stopping."""
+        input_ = await self._handing.opened(queued.input, queued.id)
+        await self._handing.start(await self._handing.request(job, queued.key, queued.id, input_))
 
     # -- what waits
 
@@ -264,7 +247,7 @@ class Jobs:
         if not meant:
             return False
         job = self.types[type_]
-        starts = [self._hand_over(job, queued.key, queued.id, queued.input, None) for queued in meant]
+        starts = [self._hand_over_queued(job, queued) for queued in meant]
         outcomes = await asyncio.gather(*starts, return_exceptions=True)
         started = [queued.key for queued, outcome in zip(meant, outcomes, strict=True) if outcome is None]
         if started:
@@ -302,14 +285,16 @@ class Jobs:
     async def find(self, id: str) -> JobRow | None:
         """A job as it stands, its last progress included."""
         row = await self._store.find(id)
-        return None if row is None else self._with_progress(row)
+        return None if row is None else self._shown(row)
 
     async def list(self, which: JobFilter, below: int | None, limit: int) -> tuple[Sequence[JobRow], int | None]:
         """See `store.jobs.Jobs.list`."""
         rows, next_ = await self._store.list(which, below, limit)
-        return [self._with_progress(row) for row in rows], next_
+        return [self._shown(row) for row in rows], next_
 
-    def _with_progress(self, row: JobRow) -> JobRow:
+    def _shown(self, row: JobRow) -> JobRow:
+        if row.input is not None and row.input.startswith(SEALED):
+            row = replace(row, input=None)
         latest = self.progress.latest(row.new.id)
         if latest is None or (row.progress_at is not None and row.progress_at >= latest.at):
             return row
@@ -366,8 +351,7 @@ class Jobs:
         elif row.outcome is not None:
             return
         job = self.types.get(type_)
-        name = job.machine_name if job else f"job-{type_}"
-        arn = _execution_arn(self._machine_arn(name), row.new.id)
+        arn = self._handing.execution_arn(job.machine_name if job else f"job-{type_}", row.new.id)
         try:
             await self._engine.stop_execution(arn, CANCELLED, "The job was cancelled.")
         except Stopping:
@@ -384,12 +368,8 @@ class Jobs:
             self.progress.report(parts[7], fraction, message)
 
 
-def _execution_arn(machine_arn: str, name: str) -> str:
-    return f"{machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
-
-
-def _fingerprint(request: JobRequest) -> bytes:
-    """What is the same for the same request: key order and white space of the input do not count."""
+def _fingerprint(request: JobRequest, key: bytes) -> bytes:
+    """What is the same for the same request, and tells nothing of it: key order and white space do not count."""
     input_ = orjson.loads(request.input)
     text = orjson.dumps([input_, request.group, request.callback], option=orjson.OPT_SORT_KEYS)
-    return blake2b(text, digest_size=16).digest()
+    return blake2b(text, key=key, digest_size=16).digest()

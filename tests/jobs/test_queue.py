@@ -104,7 +104,9 @@ async def test_a_start_that_a_crash_has_left_half_done_is_not_made_twice(houses:
 async def test_a_job_whose_machine_is_gone_has_failed_with_the_reason(houses: Houses) -> None:
     async with houses.open(app) as house:
         ids = [await house.start("single", {"n": n}) for n in range(2)]
-        machine = await house.context.store.find_machine(house.jobs._machine_arn("job-single"))
+        machine = await house.context.store.find_machine(
+            "arn:aws:states:us-east-1:123456789012:stateMachine:job-single"
+        )
         assert machine is not None
         await house.context.store.delete_machine(machine.id)
         ids.append(await house.start("single", {"n": 2}))
@@ -142,3 +144,26 @@ async def test_a_bound_that_is_lifted_lets_all_start(houses: Houses) -> None:
     lifted.job("single", retries=0, concurrency=4)(single)
     async with houses.open(lifted, "jobs.db") as house:
         assert sorted([(await house.work()).input["n"] for _ in range(4)]) == [0, 1, 2, 3]
+
+
+async def test_what_is_marked_as_secret_is_stored_nowhere_while_it_waits(houses: Houses) -> None:
+    secret = "correct-horse-battery-staple"
+    guarded = Stepwell()
+    guarded.job("single", retries=0, concurrency=1, sensitive="password")(log_in)
+    async with houses.open(guarded, "jobs.db") as house:
+        ids = [await house.start("single", {"user": "u", "password": secret}) for _ in range(2)]
+        job = await house.job(ids[1])
+        assert (job["status"], "inputs" in job) == ("PENDING", False)
+        written = b"".join(file.read_bytes() for file in houses.folder.iterdir())
+        assert secret.encode() not in written
+        for id_ in ids:
+            work = await house.work()
+            assert work.input == {"user": "u", "password": secret}
+            work.done(secret)
+            ended = await house.ended(id_)
+            assert secret not in str(ended)
+    assert secret.encode() not in b"".join(file.read_bytes() for file in houses.folder.iterdir())
+
+
+async def log_in(user: str, password: str) -> str:
+    return user
