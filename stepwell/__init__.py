@@ -5,6 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as type checkers know it, without the 8 ms that `typing` takes to import
 if TYPE_CHECKING:
     from stepwell.app import Command as Command
+    from stepwell.app import EventCalls as EventCalls
     from stepwell.app import HttpEndpoint as HttpEndpoint
     from stepwell.app import NodeCode as NodeCode
     from stepwell.app import OtherRuntime as OtherRuntime
@@ -13,7 +14,16 @@ if TYPE_CHECKING:
     from stepwell.app import Stepwell as Stepwell
 
 __version__ = "0.1.0"
-__all__ = ["Command", "HttpEndpoint", "NodeCode", "OtherRuntime", "PythonCode", "RemoteLambda", "Stepwell"]
+__all__ = [
+    "Command",
+    "EventCalls",
+    "HttpEndpoint",
+    "NodeCode",
+    "OtherRuntime",
+    "PythonCode",
+    "RemoteLambda",
+    "Stepwell",
+]
 
 
 def __getattr__(name: str) -> object:

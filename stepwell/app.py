@@ -27,6 +27,7 @@ from stepwell.schedule.declared import (
     moment,
 )
 from stepwell.tasks.kinds.command import Command as Command
+from stepwell.tasks.kinds.event_calls import EventCalls as EventCalls
 from stepwell.tasks.kinds.http_endpoint import HttpEndpoint as HttpEndpoint
 from stepwell.tasks.kinds.node_code import NodeCode as NodeCode
 from stepwell.tasks.kinds.other_runtime import OtherRuntime as OtherRuntime
@@ -60,6 +61,7 @@ class AppFunction:
     memory: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     worker: bool = False
+    events: EventCalls = field(default_factory=EventCalls)
 
     @property
     def handler(self) -> Handler | None:
@@ -155,13 +157,14 @@ class Stepwell(JobDeclarations):
         memory: int | None = None,
         environment: Mapping[str, str] | None = None,
         worker: bool = False,
+        events: EventCalls | None = None,
     ) -> Callable[[_Handler], _Handler]:
         """Bind a handler to a function's name: the last part of its ARN, or what a Resource says in its place.
 
         `timeout` is in seconds, `concurrency` is how many calls run at once (0 refuses all), `memory` is in MB and told
-        to the handler, `environment` is added to the handler's environment variables. With `worker` the
-        server leaves its calls to `stepwell worker`, which may run on other machines. Raises AppError where the name is
-        taken.
+        to the handler, `environment` is added to the handler's environment variables; `events` says what becomes of
+        calls that nobody waits for. With `worker` the server leaves its calls to `stepwell worker`, which may run on
+        other machines. Raises AppError where the name is taken.
         """
         self._check_free(name)
 
@@ -174,6 +177,7 @@ class Stepwell(JobDeclarations):
                 memory=memory,
                 environment=dict(environment or {}),
                 worker=worker,
+                events=events or EventCalls(),
             )
             return handler
 
@@ -216,6 +220,7 @@ class Stepwell(JobDeclarations):
         concurrency: int | None = None,
         memory: int | None = None,
         environment: Mapping[str, str] | None = None,
+        events: EventCalls | None = None,
     ) -> None:
         """Bind what is no handler of this app to a function's name.
 
@@ -234,6 +239,7 @@ class Stepwell(JobDeclarations):
             concurrency=concurrency,
             memory=memory,
             environment=dict(environment or {}),
+            events=events or EventCalls(),
         )
 
     def _check_free(self, name: str) -> None:

@@ -42,10 +42,12 @@ from stepwell.store.schedules import ScheduleRow
 from stepwell.tasks.aws.client import AwsClients
 from stepwell.tasks.aws_service import aws_integrations
 from stepwell.tasks.data_sets import ObjectDataSets
+from stepwell.tasks.destinations import Destinations
 from stepwell.tasks.dispatcher import Integration, TaskDispatcher
 from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionRegistry
 from stepwell.tasks.function_table import with_tables
 from stepwell.tasks.kinds.python_callable import PythonCallable
+from stepwell.tasks.lambda_later import SERVICE, InvokeLater
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.mock import MockConfig, MockDispatcher
 from stepwell.tasks.object_folder import FolderObjects
@@ -137,6 +139,7 @@ def function_of(declared: AppFunction) -> Function:
         concurrency=declared.concurrency,
         memory=declared.memory,
         environment=declared.environment,
+        events=declared.events,
     )
 
 
@@ -194,7 +197,11 @@ def make_dispatcher(
 ) -> Dispatcher:
     """What carries out tasks: the app's functions, AWS services and this server's own `api`, behind the mocks."""
     clients = AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
-    services: dict[str, Integration] = {**aws_integrations(clients), "aws-sdk:sfn": StepFunctions(api)}
+    services: dict[str, Integration] = {
+        **aws_integrations(clients),
+        "aws-sdk:sfn": StepFunctions(api),
+        SERVICE: InvokeLater(functions, Destinations(functions, clients)),
+    }
     dispatcher = TaskDispatcher(functions, services)
     return dispatcher if mocks is None else MockDispatcher(mocks, dispatcher)
 

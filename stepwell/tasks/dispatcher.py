@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from stepwell.engine.dispatch import Child, Failed, Outcome, Refused, Task, Told
 from stepwell.language.model import Resource
+from stepwell.tasks.destinations import Destinations
 from stepwell.tasks.lambda_function import LambdaFunction
 from stepwell.tasks.lambda_invoke import LambdaInvoke
 from stepwell.tasks.lambda_later import SERVICE, InvokeLater
@@ -54,7 +55,7 @@ class TaskDispatcher:
             "states:startExecution.waitForTaskToken": nested,
             "lambda:invoke": invoke,
             "lambda:invoke.waitForTaskToken": invoke,
-            SERVICE: InvokeLater(functions),
+            SERVICE: InvokeLater(functions, Destinations(functions)),
             **(services or {}),
         }
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from stepwell.tasks.kinds.code import Code
+from stepwell.tasks.kinds.event_calls import EventCalls
 from stepwell.tasks.kinds.python_callable import PythonCallable, qualified_name
 
 DEFAULT_TIMEOUT = 60.0
@@ -31,7 +32,8 @@ class Function:
 
     `timeout` is in seconds. `concurrency` is how many calls run at once: others wait their turn, and 0 refuses every
     call as AWS does; None takes what is usual with this kind of code. `memory` is in MB: the function is told it, and
-    nothing enforces it; None is all that the machine has. `environment` comes on top of the server's own.
+    nothing enforces it; None is all that the machine has. `environment` comes on top of the server's own; `events` says
+    what becomes of calls that nobody waits for.
     Raises ValueError where a field is not of this form.
     """
 
@@ -41,6 +43,7 @@ class Function:
     concurrency: int | None = None
     memory: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    events: EventCalls = field(default_factory=EventCalls)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from stepwell.tasks.function import Function, FunctionName, FunctionRegistry
 from stepwell.tasks.guard import Guard
 from stepwell.tasks.invocation import LATEST, Answer, CallRefused, Invocation
-from stepwell.tasks.later_call import KeepCall, LaterCall
+from stepwell.tasks.later_call import KeepCalls, LaterCall
 from stepwell.tasks.logs import LogRing, OnLog
 from stepwell.tasks.remote import RemoteFunctions
 from stepwell.tasks.remote_calls import AwsLambda
@@ -63,7 +63,7 @@ class LambdaService:
     execution.
     """
 
-    keep: KeepCall | None = None
+    keep: KeepCalls | None = None
     remote: RemoteFunctions | None = None
     """The functions that workers run; without it, all run here."""
     on_progress: OnProgress | None = None

@@ -6,14 +6,13 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Protocol
 
 from stepwell.language.values import dumps, loads
 
-LIMIT: Final = 262_144
-"""Bytes of a call with all that belongs to it: what the input of an execution may have."""
+LIMIT: Final = 1_048_576
+"""Bytes of an event (AWS Lambda quotas, "Invocation payload", asynchronous)."""
 
 
 class EventTooLarge(Exception):
@@ -33,6 +32,9 @@ class LaterCall:
 
     def text(self) -> str:
         """The input of the execution. Raises EventTooLarge."""
+        size = len(self.event.encode("utf-8", "replace"))
+        if size > LIMIT:
+            raise EventTooLarge(f"{size} byte payload is too large for the Event invocation type (limit {LIMIT} bytes)")
         about = dumps(
             {
                 "requestId": self.request_id,
@@ -42,11 +44,7 @@ class LaterCall:
                 "execution": self.execution_arn,
             }
         )
-        text = f'{about[:-1]},"event":{self.event}}}'
-        if len(text.encode("utf-8", "replace")) > LIMIT:
-            size = len(self.event.encode("utf-8", "replace"))
-            raise EventTooLarge(f"{size} byte payload is too large for the Event invocation type (limit {LIMIT} bytes)")
-        return text
+        return f'{about[:-1]},"event":{self.event}}}'
 
     @classmethod
     def read(cls, text: str) -> LaterCall:
@@ -63,5 +61,21 @@ class LaterCall:
         )
 
 
-KeepCall: TypeAlias = Callable[[LaterCall], Awaitable[None]]
-"""Keeps a call, to be carried out later. Raises EventTooLarge, Stopping, StoreError."""
+@dataclass(frozen=True, slots=True)
+class KeptCall:
+    """A call and when it was kept, in milliseconds since 1970."""
+
+    call: LaterCall
+    since: int
+
+
+class KeepCalls(Protocol):
+    """Where calls are kept, to be carried out later."""
+
+    async def __call__(self, call: LaterCall) -> None:
+        """Raises EventTooLarge, Stopping, StoreError."""
+        ...
+
+    async def read(self, execution_arn: str) -> KeptCall:
+        """The call that an execution was kept as. Raises LookupError, StoreError."""
+        ...

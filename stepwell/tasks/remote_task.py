@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator
 from stepwell.engine.dispatch import Parked, Task, Told
 from stepwell.language.values import loads
 from stepwell.tasks.function import FunctionName
-from stepwell.tasks.lambda_later import SERVICE
-from stepwell.tasks.later_call import LaterCall
+from stepwell.tasks.lambda_later import SERVICE, called
 from stepwell.tasks.remote import RemoteFunctions
 
 _WAITS = "RequestResponse"
@@ -44,7 +43,7 @@ def _function_of(task: Task) -> str:
     if resource.kind == "function":
         return resource.arn
     if resource.service == SERVICE:
-        return LaterCall.read(task.input).name
+        return called(task) or ""
     given = loads(task.input) if resource.service == "lambda" else None
     if isinstance(given, dict) and given.get("InvocationType", _WAITS) == _WAITS:
         return str(given.get("FunctionName", ""))

@@ -31,7 +31,7 @@ from pathlib import Path
 
 import boto3
 
-from stepwell import Stepwell
+from stepwell import EventCalls, Stepwell
 
 app = Stepwell()
 app.machine("later.asl.json")
@@ -62,6 +62,28 @@ def note(event, context):
         file.write(context.aws_request_id + "\\n")
     if event.get("fails"):
         raise RuntimeError("again")
+
+
+@app.function("Break", events=EventCalls(retries=0, on_failure="Tell"))
+def fails(event, context):
+    raise ValueError(event["file"])
+
+
+@app.function("Succeed", events=EventCalls(on_success="Tell"))
+def succeeds(event, context):
+    return event
+
+
+@app.function("Tell")
+def tell(record, context):
+    file = Path(record["requestPayload"]["file"])
+    file.with_suffix(".new").write_text(json.dumps({**record, "id": context.aws_request_id}))
+    file.with_suffix(".new").rename(file)
+
+
+@app.function("Size")
+def size(event, context):
+    Path(event["file"]).write_text(str(len(event["text"])))
 
 
 @app.function("CallsGreet")
@@ -216,10 +238,10 @@ def test_events_have_lambda_s_sizes_at_most(functions) -> None:
         "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
         413,
     )
-    large = json.dumps("x" * 262_144)
+    large = json.dumps("x" * 1_048_576)
     assert refusal(functions.invoke, FunctionName="Greet", InvocationType="Event", Payload=large) == (
         "RequestTooLargeException",
-        "262146 byte payload is too large for the Event invocation type (limit 262144 bytes)",
+        "1048578 byte payload is too large for the Event invocation type (limit 1048576 bytes)",
         413,
     )
 
@@ -229,7 +251,7 @@ def test_functions_are_listed_page_by_page_and_described(functions) -> None:
     for page in functions.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 2}):
         assert len(page["Functions"]) <= 2
         names += [function["FunctionName"] for function in page["Functions"]]
-    assert names == ["CallsGreet", "Greet", "Leave", "Note", "Refuse"]
+    assert names == ["Break", "CallsGreet", "Greet", "Leave", "Note", "Refuse", "Size", "Succeed", "Tell"]
     found = functions.get_function(FunctionName=ARN)
     assert found["Concurrency"] == {"ReservedConcurrentExecutions": 2}
     described = found["Configuration"]
@@ -291,12 +313,31 @@ def test_an_event_that_fails_is_tried_twice_more_under_the_same_request_id(tmp_p
         scheduled = [
             event["timestamp"]
             for event in states.get_execution_history(executionArn=arn)["events"]
-            if event["type"] == "TaskScheduled"
+            if event.get("taskScheduledEventDetails", {}).get("resource") == "invokeLater"
         ]
         pauses = [(after - before).total_seconds() for before, after in itertools.pairwise(scheduled)]
         assert [round(pause, -1) for pause in pauses] == [60, 120]
         listed = [machine["name"] for machine in states.list_state_machines()["stateMachines"]]
         assert listed == ["later"]
+
+
+@pytest.mark.parametrize(("name", "condition"), [("Break", "RetriesExhausted"), ("Succeed", "Success")])
+def test_an_event_ends_at_its_destination(functions, tmp_path: Path, name: str, condition: str) -> None:
+    event = {"file": str(tmp_path / "record")}
+    answer = functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event))
+    (line,) = lines_of(tmp_path / "record", 1)
+    record = json.loads(line)
+    assert record["requestPayload"] == event
+    assert record["requestContext"]["requestId"] == answer["ResponseMetadata"]["RequestId"] != record["id"]
+    assert record["requestContext"]["condition"] == condition
+    assert record["requestContext"]["functionArn"].endswith(f":function:{name}:$LATEST")
+
+
+def test_an_event_may_have_a_megabyte(functions, tmp_path: Path) -> None:
+    event = {"file": str(tmp_path / "size"), "text": ""}
+    event["text"] = "x" * (1_048_576 - len(json.dumps(event)))
+    functions.invoke(FunctionName="Size", InvocationType="Event", Payload=json.dumps(event))
+    assert lines_of(tmp_path / "size", 1) == [str(len(event["text"]))]
 
 
 def test_an_event_outlives_the_server_that_took_it(tmp_path: Path) -> None:
@@ -347,4 +388,4 @@ def test_the_aws_cli_calls_the_same_functions(server: Server, tmp_path: Path) ->
     )
     assert (told["StatusCode"], base64.b64decode(told["LogResult"])) == (200, b"greeting\n")
     assert json.loads(output.read_text())["event"] == {"name": "Ada"}
-    assert len(aws("list-functions")["Functions"]) == 5
+    assert len(aws("list-functions")["Functions"]) == 9

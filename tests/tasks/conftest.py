@@ -47,7 +47,9 @@ async def functions(lines: list[FunctionLogLine]) -> AsyncIterator[Callable[...,
 
     def start(*, aws: AwsLambda | None = None, **given: object) -> LambdaService:
         limits = {
-            name: given.pop(name) for name in ("timeout", "concurrency", "environment", "memory") if name in given
+            name: given.pop(name)
+            for name in ("timeout", "concurrency", "environment", "memory", "events")
+            if name in given
         }
         registry = FunctionRegistry(Function(name=name, code=code, **limits) for name, code in given.items())
         services.append(LambdaService(registry, on_log=lines.append, aws=aws))
