@@ -184,7 +184,7 @@ async def _running(
             await functions.remote.open(StoreLeases(store, context.now))
         jobs = make_jobs(app, context)
         functions.on_progress = jobs.reported
-        async with kept_logs(store, functions, log_limits(settings)):
+        async with kept_logs(engine, functions, log_limits(settings)):
             await jobs.start()
             await engine.start()
             jobs.serve()

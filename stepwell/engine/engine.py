@@ -112,7 +112,7 @@ class Engine:
             self._children.start_alone,
             self._clock,
             self._draw_key,
-            self.watchers.moved,
+            self.watchers,
             settings,
         )
         self._inbound = Inbound(self._driver, self.secrets)
@@ -347,6 +347,8 @@ class Engine:
             self.secrets.forget(record.vault.brand)
         if turn.events:
             self.watchers.moved(key)
+            assert live.identity is not None
+            self.watchers.happened(live.identity, turn.events, turn.redrive_count)
         if turn.status != "RUNNING":
             self.watchers.ended(key)
 

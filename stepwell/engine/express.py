@@ -28,6 +28,7 @@ from stepwell.engine.programs import Compiled, Programs
 from stepwell.engine.requests import Started, StartRequest
 from stepwell.engine.settings import EngineSettings
 from stepwell.engine.turns import Turns
+from stepwell.engine.watching import Watchers
 from stepwell.machine.execution import Workflow
 from stepwell.store.protocol import (
     Answer,
@@ -62,7 +63,7 @@ def express_arn(machine_arn: str, name: str) -> str:
 class Express:
     """All Express executions of an engine.
 
-    `draw_key` gives a key for an execution that starts at a time; `ended` is told the key of one whose end is stored.
+    `draw_key` gives a key for an execution that starts at a time.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Express:
         start_child: StartChild,
         clock: Clock,
         draw_key: Callable[[int], int],
-        ended: Callable[[int], None],
+        watchers: Watchers,
         settings: EngineSettings,
     ) -> None:
         self._store = store
@@ -82,7 +83,7 @@ class Express:
         self._start_child = start_child
         self._clock = clock
         self._draw_key = draw_key
-        self._ended = ended
+        self._watchers = watchers
         self._bound = settings.express_executions
         self._limit = settings.express_limit
         self._turns = Turns()
@@ -178,18 +179,19 @@ class Express:
         self, new: NewExecution, compiled: Compiled, logging: Logging, version: int, virtual_now: int | None
     ) -> ExecutionRow:
         """Run an execution whose start is stored at this version, and commit its end."""
-        log = ExpressLog(logging, self._memory)
+        log = ExpressLog(logging, self._memory, partial(self._watchers.happened, new))
         try:
             ended = await self._run(new, compiled, "EXPRESS", log, virtual_now)
             records = _end_records(ended, log, version)
             await _patiently("the end of an execution cannot be committed", partial(self._commit, records))
-            self._ended(new.key)
+            self._watchers.moved(new.key)
             return ended
         finally:
             log.release()
 
     async def _synchronous(self, new: NewExecution, request: StartRequest) -> ExecutionRow:
-        log = ExpressLog(Logging.of(request.machine.configuration), self._memory)
+        logging = Logging.of(request.machine.configuration)
+        log = ExpressLog(logging, self._memory, partial(self._watchers.happened, new))
         try:
             compiled = await self._programs.get(new.definition_hash)
             ended = await self._run(new, compiled, "SYNC_EXPRESS", log, _virtual_now(new, request))

@@ -11,7 +11,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -83,10 +83,12 @@ class LogMemory:
 
 @dataclass(slots=True)
 class ExpressLog:
-    """The log of one execution, encoded as it comes. `payloads` are its large texts by hash."""
+    """The log of one execution, encoded as it comes. `payloads` are its large texts by hash; `happened` is told of
+    every event, where the machine logs at all."""
 
     logging: Logging
     memory: LogMemory
+    happened: Callable[[Sequence[Event]], None]
     payloads: dict[bytes, str] = field(default_factory=dict)
     _records: list[EventRecord] = field(default_factory=list)
     _parts: list[bytes] = field(default_factory=list)  # of the record that is being written
@@ -101,6 +103,7 @@ class ExpressLog:
         logging = self.logging
         if logging.level == "OFF":
             return
+        self.happened(events)
         kept = [event for event in events if logging.keeps(event.type)]
         self._full = self._full or self.memory.is_full()
         if self._full:

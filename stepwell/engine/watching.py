@@ -1,18 +1,21 @@
-"""Who waits for something to happen to an execution.
+"""Who waits for something to happen to an execution, or is told of it.
 
 Rules that must stay true here:
 - Whoever no longer waits leaves nothing behind.
 - Nothing is missed: who waits is known before the store is read.
+- Telling never waits.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from stepwell.store.protocol import Store
+from stepwell.engine.journal import Journal
+from stepwell.machine.history import Event
+from stepwell.store.protocol import NewExecution, Store
 
 EndListener: TypeAlias = Callable[[int], None]
 """Told the key of an execution that has ended, after the commit that ends it. It must not raise."""
@@ -21,7 +24,9 @@ _Waiting: TypeAlias = dict[int, set[asyncio.Future[None]]]
 
 
 class Watchers:
-    """Those who wait, by the key of the execution."""
+    """Those who wait, by the key of the execution. `journal` is told of all events."""
+
+    journal: Journal | None = None
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -48,6 +53,11 @@ class Watchers:
     def moved(self, key: int) -> None:
         """An execution has more events."""
         _wake(self._for_turns, key)
+
+    def happened(self, new: NewExecution, events: Sequence[Event], redrive_count: int = 0) -> None:
+        """Tell the journal of events."""
+        if self.journal is not None:
+            self.journal.told(new, events, redrive_count)
 
     def ended(self, key: int) -> None:
         """An execution has ended."""

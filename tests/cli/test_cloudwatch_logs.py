@@ -98,7 +98,8 @@ def test_lines_are_found_in_the_function_s_group_and_the_stream_that_it_was_told
     began = int(time.time() * 1000)
     stream = house.say("first", "second")
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream)
-    found = until(lambda: [e for e in house.events(startTime=began) if e["message"] in ("first", "second")])
+    until(lambda: "second" in house.messages(startTime=began))
+    found = [event for event in house.events(startTime=began) if event["message"] in ("first", "second")]
     assert [event["message"] for event in found] == ["first", "second"]
     assert {event["logStreamName"] for event in found} == {stream}
     assert len({event["eventId"] for event in found}) == 2
@@ -218,3 +219,75 @@ def test_who_asks_on_from_the_last_event_s_time_misses_nothing_and_tells_twice_b
     assert [text for text in told.values() if text.startswith("asked")] == [
         f"asked {n}.{m}" for n in range(5) for m in (0, 1)
     ]
+
+
+DEFINITION = {
+    "StartAt": "Begin",
+    "States": {
+        "Begin": {"Type": "Pass", "Next": "End"},
+        "End": {"Type": "Fail", "Error": "Sold.Out", "Cause": "none are left"},
+    },
+}
+ARN = "arn:aws:states:us-east-1:123456789012"
+
+
+def run_logged(house: House, name: str, type: str, level: str, data: bool) -> tuple[str, list[dict[str, Any]]]:
+    """The ARN of an execution, and the events that are logged of it, once its end is among them."""
+    group = f"/aws/vendedlogs/states/{name}"
+    client = house.client("stepfunctions")
+    machine = client.create_state_machine(
+        name=name,
+        type=type,
+        definition=json.dumps(DEFINITION),
+        roleArn="arn:aws:iam::123456789012:role/x",
+        loggingConfiguration={
+            "level": level,
+            "includeExecutionData": data,
+            "destinations": [
+                {"cloudWatchLogsLogGroup": {"logGroupArn": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}:*"}}
+            ],
+        },
+    )["stateMachineArn"]
+    execution = client.start_execution(stateMachineArn=machine, input='{"n": 1}')["executionArn"]
+    logs = house.client("logs")
+
+    def logged() -> list[dict[str, Any]]:
+        try:
+            events = logs.filter_log_events(logGroupName=group)["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        stream = re.compile(rf"states/{name}/[\d-]{{16}}/[0-9a-f]{{8}}")
+        assert all(stream.fullmatch(event["logStreamName"]) for event in events)
+        return [json.loads(event["message"]) for event in events]
+
+    found = until(lambda: [event for event in logged() if "ExecutionFailed" in [e["type"] for e in logged()]])
+    return execution, found
+
+
+@pytest.mark.parametrize("type", ["STANDARD", "EXPRESS"])
+def test_the_events_of_executions_are_in_the_group_that_their_machine_names(house: House, type: str) -> None:
+    execution, events = run_logged(house, f"logged-{type}", type, "ALL", True)
+    assert [(event["id"], event["previous_event_id"], event["type"]) for event in events] == [
+        ("1", "0", "ExecutionStarted"),
+        ("2", "0", "PassStateEntered"),
+        ("3", "2", "PassStateExited"),
+        ("4", "3", "FailStateEntered"),
+        ("5", "4", "ExecutionFailed"),
+    ]
+    assert {event["execution_arn"] for event in events} == {execution}
+    assert {event["redrive_count"] for event in events} == {"0"}
+    assert all(event["event_timestamp"].isdigit() for event in events)
+    assert events[1]["details"] == {"input": '{"n": 1}', "inputDetails": {"truncated": False}, "name": "Begin"}
+    assert events[4]["details"] == {"cause": "none are left", "error": "Sold.Out"}
+
+
+@pytest.mark.parametrize("type", ["STANDARD", "EXPRESS"])
+@pytest.mark.parametrize(
+    ("level", "types"), [("ERROR", ["FailStateEntered", "ExecutionFailed"]), ("FATAL", ["ExecutionFailed"])]
+)
+def test_the_level_decides_what_is_logged_and_data_only_where_it_is_asked_for(
+    house: House, type: str, level: str, types: list[str]
+) -> None:
+    _, events = run_logged(house, f"{level}-{type}", type, level, False)
+    assert [event["type"] for event in events] == types
+    assert not any("input" in event["details"] for event in events)

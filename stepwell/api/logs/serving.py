@@ -11,22 +11,25 @@ from contextlib import asynccontextmanager
 
 from stepwell.api.context import ApiContext
 from stepwell.api.logs.endpoint import LogsEndpoint
+from stepwell.api.logs.history import HistoryLog
 from stepwell.api.logs.keeper import Limits, LogKeeper
 from stepwell.api.logs.operations import LogOperations
-from stepwell.store.protocol import Store
+from stepwell.engine.engine import Engine
 from stepwell.tasks.lambda_service import LambdaService
 
 
 @asynccontextmanager
-async def kept_logs(store: Store, functions: LambdaService, limits: Limits) -> AsyncIterator[LogKeeper]:
-    """Keep the lines of functions as long as the block lasts. Raises StoreError."""
-    keeper = LogKeeper(store.logs, limits)
+async def kept_logs(engine: Engine, functions: LambdaService, limits: Limits) -> AsyncIterator[None]:
+    """Keep the lines of functions, and the events that machines log, as long as the block lasts. Raises StoreError."""
+    keeper = LogKeeper(engine.store.logs, limits)
+    history = engine.watchers.journal = HistoryLog(engine.store, keeper)
     await keeper.restore(functions.logs)
     functions.logs.keep = keeper.keep_line
     keeper.start()
     try:
-        yield keeper
+        yield
     finally:
+        await history.settle()
         functions.logs.keep = None
         await keeper.stop()
 
