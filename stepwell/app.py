@@ -26,6 +26,11 @@ from stepwell.schedule.declared import (
     input_text,
     moment,
 )
+from stepwell.tasks.http.declared import ApiKeyHeader as ApiKeyHeader
+from stepwell.tasks.http.declared import BasicLogin as BasicLogin
+from stepwell.tasks.http.declared import ConnectionDeclarations
+from stepwell.tasks.http.declared import OAuthClient as OAuthClient
+from stepwell.tasks.http.declared import Secret as Secret
 from stepwell.tasks.kinds.command import Command as Command
 from stepwell.tasks.kinds.event_calls import EventCalls as EventCalls
 from stepwell.tasks.kinds.http_endpoint import HttpEndpoint as HttpEndpoint
@@ -94,7 +99,7 @@ class AppActivity:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class Stepwell(JobDeclarations):
+class Stepwell(JobDeclarations, ConnectionDeclarations):
     """An app. `stepwell serve module:attribute` serves it.
 
     app = Stepwell()
@@ -105,7 +110,8 @@ class Stepwell(JobDeclarations):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        JobDeclarations.__init__(self)
+        ConnectionDeclarations.__init__(self)
         self._functions: dict[str, AppFunction] = {}
         self._activities: dict[str, AppActivity] = {}
         self._machines: dict[str, AppMachine] = {}

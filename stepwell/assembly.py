@@ -19,7 +19,11 @@ from pathlib import Path
 
 from stepwell.api.arns import STATE_MACHINE, partition_of, prefix
 from stepwell.api.context import ApiContext
+from stepwell.api.events.declared import ConnectionFault, make_connections
+from stepwell.api.events.kept import KeptConnections
+from stepwell.api.events.places import connection_arn
 from stepwell.api.faults import ApiFault
+from stepwell.api.in_process import InProcessApi
 from stepwell.api.logs.keeper import Limits
 from stepwell.api.names import check_name
 from stepwell.api.operations import HANDLERS
@@ -39,6 +43,7 @@ from stepwell.schedule.deploy import declared_row
 from stepwell.settings import VAULT_KEY_VARIABLE, Settings, is_template
 from stepwell.store.open import store_file
 from stepwell.store.schedules import ScheduleRow
+from stepwell.tasks.apigateway_invoke import ApiGatewayInvoke, signed_by
 from stepwell.tasks.aws.client import AwsClients
 from stepwell.tasks.aws_service import aws_integrations
 from stepwell.tasks.data_sets import ObjectDataSets
@@ -46,6 +51,8 @@ from stepwell.tasks.destinations import Destinations
 from stepwell.tasks.dispatcher import Integration, TaskDispatcher
 from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionRegistry
 from stepwell.tasks.function_table import with_tables
+from stepwell.tasks.http.targets import Targets
+from stepwell.tasks.http_invoke import HttpInvoke
 from stepwell.tasks.kinds.python_callable import PythonCallable
 from stepwell.tasks.lambda_later import SERVICE, InvokeLater
 from stepwell.tasks.lambda_service import LambdaService
@@ -54,7 +61,7 @@ from stepwell.tasks.object_folder import FolderObjects
 from stepwell.tasks.object_s3 import S3Objects
 from stepwell.tasks.remote import ACTIVITY_PREFIX, RemoteFunctions
 from stepwell.tasks.remote_calls import AwsLambda
-from stepwell.tasks.step_functions import StepFunctions, StepFunctionsApi
+from stepwell.tasks.step_functions import StepFunctions
 from stepwell.vault.key_file import KeyFile
 from stepwell.vault.keys import VariableKeys
 from stepwell.vault.vault import Vault
@@ -78,6 +85,9 @@ class Place:
     @property
     def scheduler_prefix(self) -> str:
         return f"arn:{partition_of(self.region)}:scheduler:{self.region}:{self.account}:"
+
+    def connection_arn(self, name: str) -> str:
+        return connection_arn(self.region, self.account, name)
 
     def role_arn(self, name: str) -> str:
         return f"arn:{partition_of(self.region)}:iam::{self.account}:role/{name}"
@@ -193,14 +203,20 @@ def load_mocks(settings: Settings) -> MockConfig | None:
 
 
 def make_dispatcher(
-    functions: LambdaService, settings: Settings, api: StepFunctionsApi, mocks: MockConfig | None
+    functions: LambdaService, settings: Settings, api: InProcessApi, mocks: MockConfig | None
 ) -> Dispatcher:
-    """What carries out tasks: the app's functions, AWS services and this server's own `api`, behind the mocks."""
+    """What carries out tasks: the app's functions, AWS services, HTTP APIs and this server's own `api`, behind the
+    mocks."""
     clients = AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
+    targets = Targets(settings.http_allowed_hosts)
+    gateway = ApiGatewayInvoke(targets, signed_by(clients))
     services: dict[str, Integration] = {
         **aws_integrations(clients),
         "aws-sdk:sfn": StepFunctions(api),
         SERVICE: InvokeLater(functions, Destinations(functions, clients)),
+        "http:invoke": HttpInvoke(KeptConnections(api), targets),
+        "apigateway:invoke": gateway,
+        "apigateway:invoke.waitForTaskToken": gateway,
     }
     dispatcher = TaskDispatcher(functions, services)
     return dispatcher if mocks is None else MockDispatcher(mocks, dispatcher)
@@ -302,6 +318,7 @@ def bind_text(text: str, app: Stepwell | None, place: Place, substitutions: Mapp
     functions = {name: place.function_arn(name) for name in (app.functions if app else ())}
     known = {
         **{f"{name}Arn": arn for name, arn in functions.items()},
+        **{f"{name}ConnectionArn": place.connection_arn(name) for name in (app.connections if app else ())},
         "AWS::Region": place.region,
         "AWS::AccountId": place.account,
         "AWS::Partition": partition_of(place.region),
@@ -317,6 +334,14 @@ def definition_faults(path: Path, definition: str, type: str) -> list[str]:
     if lines and (unfilled := sorted(set(_UNFILLED.findall(definition)))):
         lines.append(f"{path}: nothing is substituted for {', '.join(unfilled)}: see `substitutions` of `machine`.")
     return lines
+
+
+async def connect(app: Stepwell, context: ApiContext) -> None:
+    """Make the app's connections. Raises AppError."""
+    try:
+        await make_connections(app.connections, context, os.environ)
+    except ConnectionFault as fault:
+        raise AppError(str(fault)) from fault
 
 
 async def deploy(machines: Iterable[BoundMachine], context: ApiContext) -> None:

@@ -40,6 +40,7 @@ from stepwell.assembly import (
     Place,
     bind_machines,
     bind_schedules,
+    connect,
     deploy,
     leave_to_workers,
     load_app,
@@ -179,6 +180,7 @@ async def _running(
         api.bind(context)
         functions.keep = KeptCalls(context)
         await make_activities(activities, context)
+        await connect(app, context)
         await deploy(machines, context)
         if functions.remote is not None:
             await functions.remote.open(StoreLeases(store, context.now))

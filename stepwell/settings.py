@@ -179,6 +179,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             gt=0,
         ),
     ] = 100.0
+    http_allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            title="a list of hosts (`localhost:8080`, `.internal.example`); in a variable they are separated by commas",
+            description="Hosts that HTTP tasks may call although they are not public, or not HTTPS: docs/http.md.",
+        ),
+    ] = ()
     log_level: Annotated[
         LogLevel,
         Meta(title="debug, info, warning or error", description="The least severe messages that are logged."),
@@ -189,7 +196,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 AUTH = "auth"  # the table: docs/auth.md
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings) if field.name != AUTH}
 _TAKEN = (CONFIG_VARIABLE, VAULT_KEY_VARIABLE, *AUTH_VARIABLES)  # read elsewhere
-_LISTS = ("allowed_hosts", "aws_services", "cors_origins", "parameters", "remote_functions")
+_LISTS = ("allowed_hosts", "aws_services", "cors_origins", "http_allowed_hosts", "parameters", "remote_functions")
 _PATHS = ("mock_config", "objects_folder", "store")
 
 

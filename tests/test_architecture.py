@@ -87,7 +87,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "store": frozenset({"orjson", "msgspec"}),
     "vault": frozenset({"boto3", "botocore", "cryptography", "re2"}),
     "engine": frozenset({"orjson", "msgspec"}),
-    "tasks": frozenset({"orjson", "msgspec", "boto3", "botocore", "pyarrow"}),
+    "tasks": frozenset({"orjson", "msgspec", "boto3", "botocore", "pyarrow", "httpcore"}),
     "jobs": frozenset({"orjson", "msgspec"}),
     "deploy": frozenset({"yaml"}),
     "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn", "botocore"}),

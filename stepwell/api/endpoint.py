@@ -22,6 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 from stepwell.api import faults
 from stepwell.api.clock import HEADER as CLOCK_HEADER
 from stepwell.api.context import ApiContext
+from stepwell.api.events.operations import EVENTS, members_of
 from stepwell.api.faults import ApiFault, cannot_seal
 from stepwell.api.operations import HANDLERS
 from stepwell.api.prefer import wait_preferred
@@ -67,6 +68,8 @@ class AwsEndpoint:
             )
             for name in INPUTS
         }
+        for name, handle in EVENTS.items():
+            self._operations[f"AWSEvents.{name}".encode()] = _Operation(name, members_of, handle, False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _request_id()

@@ -36,6 +36,11 @@ class InProcessApi:
         self._context = context
 
     @property
+    def context(self) -> ApiContext | None:
+        """None until the server has one."""
+        return self._context
+
+    @property
     def model(self) -> Mapping[str, Any]:
         """AWS's service model of Step Functions."""
         return MODEL

@@ -68,7 +68,16 @@ async def _run(options: argparse.Namespace, definition: str, input_text: str) ->
     from stepwell.api.context import open_context
     from stepwell.api.in_process import InProcessApi
     from stepwell.app import Stepwell
-    from stepwell.assembly import Place, deploy, load_app, load_mocks, make_data_sets, make_dispatcher, make_functions
+    from stepwell.assembly import (
+        Place,
+        connect,
+        deploy,
+        load_app,
+        load_mocks,
+        make_data_sets,
+        make_dispatcher,
+        make_functions,
+    )
     from stepwell.engine.engine import Engine
     from stepwell.logs import set_up_logging
     from stepwell.settings import load_settings
@@ -87,6 +96,7 @@ async def _run(options: argparse.Namespace, definition: str, input_text: str) ->
         engine = Engine(store, dispatcher, data=make_data_sets(settings))
         context = await open_context(engine, region=settings.region, account=settings.account)
         api.bind(context)
+        await connect(app, context)
         await deploy([bound], context)
         await engine.start()
         try:

@@ -26,6 +26,7 @@ from stepwell.store.catalog import (
     Route,
     VersionRow,
 )
+from stepwell.store.connections import ConnectionStore
 from stepwell.store.jobs import Jobs, NewJob
 from stepwell.store.leases import Leases
 from stepwell.store.logs import LogStore
@@ -258,6 +259,9 @@ class Store(Catalog, Protocol):
 
     @property
     def logs(self) -> LogStore: ...
+
+    @property
+    def connections(self) -> ConnectionStore: ...
 
     @property
     def leases(self) -> Leases:

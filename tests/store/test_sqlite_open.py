@@ -274,6 +274,7 @@ class TestMigrations:
             "e859dfbd1e491612",  # 0005_jobs.sql
             "983110a8fb40ec63",  # 0006_schedules.sql
             "975140dabffe4c03",  # 0007_logs.sql
+            "4bb50a1950368b05",  # 0008_connections.sql
         ]
 
     async def test_executions_of_the_first_schema_are_there_after_the_second(

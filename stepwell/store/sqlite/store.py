@@ -30,6 +30,7 @@ from stepwell.store.protocol import (
     VersionRow,
 )
 from stepwell.store.sqlite import catalog, executions, versions, waiting
+from stepwell.store.sqlite.connections import SqliteConnections
 from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.jobs import SqliteJobs
 from stepwell.store.sqlite.leases import SqliteLeases
@@ -59,6 +60,7 @@ class SqliteStore:
         self._closing: asyncio.Task[None] | None = None
         self.leases = SqliteLeases(self._writer, self._reader)
         self.logs = SqliteLogs(self._writer, self._lister)
+        self.connections = SqliteConnections(self._writer, self._reader)
 
     @classmethod
     async def open(cls, path: Path, let_go: Callable[[], None] = lambda: None) -> SqliteStore:

@@ -86,6 +86,24 @@ class AwsClients:
             raise Unreachable(f"No request can be made of these parameters: {error!r}") from error
         return Answer(members, Wire(about["HTTPStatusCode"], about.get(_HEADERS, {}), about.get("RequestId", "")))
 
+    def signed(
+        self, service: str, region: str, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Mapping[str, str]:
+        """The headers of a request with a signature for a service. Raises Unreachable."""
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+
+        try:
+            with self._lock:
+                credentials = self._opened().get_credentials()
+        except Unavailable as why:
+            raise Unreachable(str(why)) from why
+        if credentials is None:
+            raise Unreachable("Unable to locate credentials")
+        request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
+        SigV4Auth(credentials, service, region).add_auth(request)
+        return dict(request.headers.items())
+
     def _endpoint(self, model: ServiceModel) -> str | None:
         """The endpoint that the environment names, by the rules of AWS's SDKs."""
         if self._environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":

@@ -1,0 +1,1 @@
+"""The part of Amazon EventBridge's API that makes connections for `http:invoke`."""

@@ -1,0 +1,83 @@
+"""`arn:aws:states:::http:invoke`: a call of an HTTPS API, authorised by a connection.
+
+Rules that must stay true here:
+- Only what `targets` allows is called; a redirect is an answer, whose error a state machine can catch.
+- No secret of the connection gets into a result or an error.
+- A token that the API refuses (401, 407) is fetched anew, once.
+
+See AWS Step Functions developer guide, "Call HTTPS APIs in Step Functions workflows".
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
+from stepwell.language.values import dumps, loads
+from stepwell.tasks.http.answers import Unreadable, as_result, body_text, status_text
+from stepwell.tasks.http.client import BadRequest, HttpAnswer, HttpRequest, NoAnswer, NotInstalled, send
+from stepwell.tasks.http.connection import Connection, Connections, ConnectionUnusable, OAuth
+from stepwell.tasks.http.oauth import Tokens
+from stepwell.tasks.http.parameters import HttpCall, Unusable
+from stepwell.tasks.http.redaction import Redaction
+from stepwell.tasks.http.targets import NotAllowed, Targets, Unresolved
+
+
+class HttpInvoke:
+    """Carries out `http:invoke`."""
+
+    def __init__(self, connections: Connections, targets: Targets) -> None:
+        self._connections = connections
+        self._targets = targets
+        self._tokens = Tokens(targets)
+
+    async def run(self, task: Task) -> AsyncIterator[Outcome]:
+        try:
+            yield await self._call(task)
+        except Unusable as fault:
+            reasons = ", ".join(fault.reasons)
+            cause = f"The Parameters '{task.input}' could not be used to start the Task: [{reasons}]"
+            yield Failed("States.Runtime", cause)
+        except (BadRequest, ValueError) as fault:
+            cause = f"The Parameters '{task.input}' could not be used to start the Task: [{fault}]"
+            yield Failed("States.Runtime", cause)
+        except ConnectionUnusable as fault:
+            yield Failed(fault.error, str(fault))
+        except NotAllowed as fault:
+            yield Failed("Stepwell.HostNotAllowed", str(fault))
+        except NotInstalled as fault:
+            yield Failed("Stepwell.UnsupportedResource", f"{task.resource.arn}: {fault}")
+        except (NoAnswer, Unresolved) as fault:
+            yield Failed("States.Http.Socket", str(fault))
+
+    async def _call(self, task: Task) -> Outcome:
+        call = HttpCall.read(loads(task.input))
+        assert call.connection_arn is not None
+        connection = await self._connections.find(call.connection_arn)
+        region = task.execution_arn.split(":")[3]
+        oauth = connection.authorization if isinstance(connection.authorization, OAuth) else None
+        token = None if oauth is None else await self._tokens.token(connection, oauth)
+        answer = await self._sent(call.request(connection, token, region))
+        if oauth is not None and answer.status in (401, 407):
+            token = await self._tokens.token(connection, oauth, but=token)
+            answer = await self._sent(call.request(connection, token, region))
+        return _outcome(answer, _redaction(connection, token))
+
+    async def _sent(self, request: HttpRequest) -> HttpAnswer:
+        return await send(request, await self._targets.find(request.url))
+
+
+def _redaction(connection: Connection, token: str | None) -> Redaction:
+    return Redaction((*connection.secrets, *(() if token is None else (token,))))
+
+
+def _outcome(answer: HttpAnswer, redacted: Redaction) -> Outcome:
+    try:
+        if 200 <= answer.status < 300:
+            return Succeeded(redacted(dumps(as_result(answer, lower=True))))
+        cause = body_text(answer) or status_text(answer)
+    except Unreadable as fault:
+        if 200 <= answer.status < 300:
+            return Failed(fault.error, str(fault))
+        cause = status_text(answer)
+    return Failed(f"States.Http.StatusCode.{answer.status}", redacted(cause))
