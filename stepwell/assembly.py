@@ -40,8 +40,7 @@ from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
 from stepwell.schedule.definition import InvalidSchedule
 from stepwell.schedule.deploy import declared_row
-from stepwell.settings import VAULT_KEY_VARIABLE, Settings, is_template
-from stepwell.store.open import store_file
+from stepwell.settings import Settings, is_template
 from stepwell.store.schedules import ScheduleRow
 from stepwell.tasks.apigateway_invoke import ApiGatewayInvoke, signed_by
 from stepwell.tasks.aws.client import AwsClients
@@ -62,9 +61,6 @@ from stepwell.tasks.object_s3 import S3Objects
 from stepwell.tasks.remote import ACTIVITY_PREFIX, RemoteFunctions
 from stepwell.tasks.remote_calls import AwsLambda
 from stepwell.tasks.step_functions import StepFunctions
-from stepwell.vault.key_file import KeyFile
-from stepwell.vault.keys import VariableKeys
-from stepwell.vault.vault import Vault
 
 _UNFILLED = re.compile(r"\$\{[A-Za-z0-9_:.]+\}")
 
@@ -220,16 +216,6 @@ def make_dispatcher(
     }
     dispatcher = TaskDispatcher(functions, services)
     return dispatcher if mocks is None else MockDispatcher(mocks, dispatcher)
-
-
-def make_vault(settings: Settings, environ: Mapping[str, str]) -> Vault:
-    """What sealed values are kept with: the keys in the environment, else those in the file beside the database.
-
-    Raises StoreError where the store has no name."""
-    if keys := environ.get(VAULT_KEY_VARIABLE):
-        return Vault(VariableKeys(VAULT_KEY_VARIABLE, keys))
-    file = store_file(settings.store)
-    return Vault() if file is None else Vault(KeyFile(file.with_name(f"{file.name}.key")))
 
 
 def make_data_sets(settings: Settings) -> DataSets:

@@ -50,18 +50,19 @@ from stepwell.assembly import (
     make_dispatcher,
     make_functions,
     make_jobs,
-    make_vault,
 )
 from stepwell.auth.opening import open_auth
 from stepwell.aws_environment import MADE_UP, aws_variables
 from stepwell.deploy.served import front_routes, make_resources, notices_of
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
+from stepwell.engine.heard import Heard
 from stepwell.engine.map_run.data_set import DataSets
 from stepwell.jobs.jobs import Jobs
 from stepwell.logs import set_up_logging
 from stepwell.mounts import mounted, routes, started
 from stepwell.schedule.running import scheduling
+from stepwell.secrecy import make_vault, marks_by_machine
 from stepwell.settings import Settings
 from stepwell.store.open import open_store
 from stepwell.tasks.lambda_service import LambdaService
@@ -164,8 +165,13 @@ async def _running(
     """The engine on its store, with the app's machines and jobs."""
     store = await open_store(settings.store)
     try:
-        limits = EngineSettings(express_executions=settings.express_executions, retention_days=settings.retention_days)
-        engine = Engine(store, dispatcher, limits, data=data, vault=make_vault(settings, os.environ))
+        limits = EngineSettings(
+            express_executions=settings.express_executions,
+            retention_days=settings.retention_days,
+            sensitive=marks_by_machine(settings),
+        )
+        engine = Engine(store, dispatcher, limits, data=data, vault=make_vault(settings, os.environ, store))
+        functions.logs.search = engine.secrets.heard
         context = await open_context(
             engine,
             region=settings.region,
@@ -185,7 +191,7 @@ async def _running(
         if functions.remote is not None:
             await functions.remote.open(StoreLeases(store, context.now))
         jobs = make_jobs(app, context)
-        functions.on_progress = jobs.reported
+        functions.on_progress = partial(_report, jobs, engine.secrets.heard)
         async with kept_logs(engine, functions, log_limits(settings)):
             await jobs.start()
             await engine.start()
@@ -199,6 +205,11 @@ async def _running(
                 await engine.stop(stop.left())
     finally:
         await store.close()
+
+
+def _report(jobs: Jobs, heard: Heard, execution_arn: str | None, fraction: float, message: str | None) -> None:
+    """A handler says how far it is; what it says is searched for secrets."""
+    jobs.reported(execution_arn, fraction, message and heard.sealed(execution_arn, message))
 
 
 async def _listen(app: ASGIApp, port: int, settings: Settings, stop: _Stop, machines: str) -> None:

@@ -141,6 +141,21 @@ class Settings(Struct, frozen=True, kw_only=True):
             " docs/aws-services.md.",
         ),
     ] = ()
+    sensitive: Annotated[
+        tuple[str, ...],
+        Meta(
+            title="a list of `MACHINE PATH …`, `*` standing for all machines; in a variable they are separated by"
+            " commas",
+            description="What of the inputs of executions is secret: docs/vault.md.",
+        ),
+    ] = ()
+    vault_kms_key: Annotated[
+        str | None,
+        Meta(
+            title="an id, an ARN or an alias of a key of AWS KMS",
+            description="What wraps the keys that secrets are sealed with, in place of a key file: docs/vault.md.",
+        ),
+    ] = None
     functions: Annotated[
         Mapping[str, FunctionTable],
         Meta(
@@ -196,7 +211,15 @@ class Settings(Struct, frozen=True, kw_only=True):
 AUTH = "auth"  # the table: docs/auth.md
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings) if field.name != AUTH}
 _TAKEN = (CONFIG_VARIABLE, VAULT_KEY_VARIABLE, *AUTH_VARIABLES)  # read elsewhere
-_LISTS = ("allowed_hosts", "aws_services", "cors_origins", "http_allowed_hosts", "parameters", "remote_functions")
+_LISTS = (
+    "allowed_hosts",
+    "aws_services",
+    "cors_origins",
+    "http_allowed_hosts",
+    "parameters",
+    "remote_functions",
+    "sensitive",
+)
 _PATHS = ("mock_config", "objects_folder", "store")
 
 

@@ -30,7 +30,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("console",),
     ("app", "definition_binding", "settings", "aws_environment", "event_loop", "logs"),
     ("deploy",),
-    ("assembly", "mounts"),
+    ("assembly", "mounts", "secrecy"),
     ("watch",),
     ("serve", "testing", "worker"),
     ("commands",),

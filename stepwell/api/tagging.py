@@ -12,6 +12,8 @@ from typing import Final
 from stepwell.api import faults
 from stepwell.api.request import Request
 from stepwell.language.values import Json
+from stepwell.store.catalog import SENSITIVE
+from stepwell.vault.marks import MarkError, parse_marks
 
 MAX_TAGS: Final = 50  # a resource
 
@@ -34,6 +36,8 @@ def requested_tags(request: Request) -> dict[str, str]:
             raise faults.validation(
                 "Tags may only contain Unicode letters, digits, white space, or these symbols: _ . : / = + - @"
             )
+        if key == SENSITIVE:
+            _check_marks(value)
         tags[key] = value
     return tags
 
@@ -41,6 +45,14 @@ def requested_tags(request: Request) -> dict[str, str]:
 def answered_tags(tags: Mapping[str, str]) -> list[Json]:
     """Tags as ListTagsForResource answers them."""
     return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def _check_marks(text: str) -> None:
+    """Raises ValidationException where a machine with this tag could not be started."""
+    try:
+        parse_marks(text)
+    except MarkError as error:
+        raise faults.validation(f"The tag '{SENSITIVE}' cannot be used: {error}") from error
 
 
 def _pair(tag: Json) -> tuple[str | None, str]:

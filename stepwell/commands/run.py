@@ -78,8 +78,9 @@ async def _run(options: argparse.Namespace, definition: str, input_text: str) ->
         make_dispatcher,
         make_functions,
     )
-    from stepwell.engine.engine import Engine
+    from stepwell.engine.engine import Engine, EngineSettings
     from stepwell.logs import set_up_logging
+    from stepwell.secrecy import marks_by_machine
     from stepwell.settings import load_settings
     from stepwell.store.open import open_store
 
@@ -93,7 +94,8 @@ async def _run(options: argparse.Namespace, definition: str, input_text: str) ->
     try:
         api = InProcessApi()
         dispatcher = make_dispatcher(make_functions(app, settings), settings, api, load_mocks(settings))
-        engine = Engine(store, dispatcher, data=make_data_sets(settings))
+        limits = EngineSettings(sensitive=marks_by_machine(settings))
+        engine = Engine(store, dispatcher, limits, data=make_data_sets(settings))
         context = await open_context(engine, region=settings.region, account=settings.account)
         api.bind(context)
         await connect(app, context)

@@ -88,8 +88,9 @@ class SealingDispatcher:
             return
         outcomes = self._inner.run(opened)
         try:
-            async for told in outcomes:
-                yield sealed(told, pouch)
+            with self._secrets.heard.listening(task.execution_arn, pouch):
+                async for told in outcomes:
+                    yield sealed(told, pouch)
         except Exception as error:  # its text may hold a value: nobody behind this is to log it
             logger.error("a defect in the dispatcher fails the task %s: %s", task.resource.arn, type(error).__name__)
             yield Failed("States.TaskFailed", "An internal error occurred while carrying out the task.")

@@ -20,6 +20,7 @@ from typing import Final
 from stepwell.engine.clock import Clock
 from stepwell.engine.dispatch import Task
 from stepwell.engine.errors import CannotSeal
+from stepwell.engine.heard import Heard
 from stepwell.engine.refreshing import Refreshing
 from stepwell.engine.requests import StartRequest
 from stepwell.language.values import Json, dumps, loads
@@ -55,6 +56,7 @@ class Secrets:
         self._pouches: OrderedDict[str, Pouch] = OrderedDict()
         self._unstored: dict[str, Pouch] = {}
         self.used = False  # whether any execution may have secrets
+        self.heard = Heard()
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -208,12 +210,16 @@ class Secrets:
         now = self._clock.now() if task.clock is None else task.clock
         if secret is None or secret.refresher is None or not is_near(secret.end, secret.since, now):
             return
-        fresh = await self._refreshing.ask(secret.refresher, secret, task)
-        lifetime = secret.lifetime if fresh.lifetime is None else fresh.lifetime
-        after = replace(secret, value=fresh.value, since=now, end=end_of(fresh.value, lifetime, now))
+        with (
+            self.heard.listening(task.execution_arn, pouch),
+            self.heard.refreshing(task.execution_arn, secret.refresher),
+        ):
+            fresh = await self._refreshing.ask(secret.refresher, secret, task)
+            lifetime = secret.lifetime if fresh.lifetime is None else fresh.lifetime
+            after = replace(secret, value=fresh.value, since=now, end=end_of(fresh.value, lifetime, now))
+            pouch.put(id, after)
         if pouch.brand not in self._unstored:
             await self._store.vault.replace(pouch.brand, await self._sealed(pouch.brand, id, after))
-        pouch.put(id, after)
 
     async def _sealed(self, brand: str, id: str, secret: Secret) -> SealedValue:
         cipher = await self._vault.cipher()

@@ -143,7 +143,8 @@ class InvokeLater:
                 qualifier=asked.qualifier,
                 client_context=asked.client_context,
                 idempotency_key=task.idempotency_key,
-                execution_arn=asked.execution_arn or task.execution_arn,
+                # The lines of a call with secrets are searched for those of its own execution.
+                execution_arn=task.execution_arn if task.brand else asked.execution_arn or task.execution_arn,
                 request_id=asked.request_id,
             )
         except CallRefused as refused:

@@ -166,11 +166,12 @@ class LambdaService:
         client_context: str | None = None,
         idempotency_key: str | None = None,
         execution_arn: str | None = None,
+        secret: bool = False,
     ) -> str:
         """Call a function without waiting for it (InvocationType Event); answers the request id.
 
-        The answer comes when the call is kept, once for each `idempotency_key`. Raises FunctionNotFound, EventTooLarge,
-        and what `keep` raises.
+        The answer comes when the call is kept, once for each `idempotency_key`; a `secret` event is kept sealed. Raises
+        FunctionNotFound, EventTooLarge, and what `keep` raises.
         """
         self.check(name, qualifier)
         call = LaterCall(
@@ -180,6 +181,7 @@ class LambdaService:
             qualifier=qualifier,
             client_context=client_context,
             execution_arn=execution_arn,
+            secret=secret,
         )
         await (self.keep or self._call_at_once)(call)
         return call.request_id

@@ -21,7 +21,8 @@ class EventTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaterCall:
-    """One call. `event` and `client_context` are JSON texts; `execution_arn` is that of the task that asks for it."""
+    """One call. `event` and `client_context` are JSON texts; `execution_arn` is that of the task that asks for it.
+    With `secret` the event is to be kept sealed."""
 
     request_id: str
     name: str
@@ -29,6 +30,7 @@ class LaterCall:
     qualifier: str | None = None
     client_context: str | None = None
     execution_arn: str | None = None
+    secret: bool = False
 
     def text(self) -> str:
         """The input of the execution. Raises EventTooLarge."""

@@ -14,13 +14,15 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from stepwell.tasks.invocation import LATEST
 
 _LONGEST = 256 * 1024  # bytes of a line, as CloudWatch Logs takes them; a longer one is cut into several
+_HELD_BACK = 64 * 1024  # characters: no secret is longer in any form, or it is found by its parts alone
+_WITHHELD = "(a line of a function that was to refresh a secret and has not: it may hold one)"
 _log = logging.getLogger("stepwell.functions")
 
 
@@ -38,6 +40,7 @@ class FunctionLogLine:
     message: str
     execution: str | None = None  # the ARN
     stream: str = ""  # which of the function's processes, as Lambda names log streams
+    goes_on: bool = False  # whether it was too long, and the next line is the rest of it
 
 
 OnLog: TypeAlias = Callable[[FunctionLogLine], None]
@@ -51,14 +54,26 @@ def new_stream() -> str:
     return f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{LATEST}]{uuid.uuid4().hex}"
 
 
+class Search(Protocol):
+    """Keeps secrets out of lines (`stepwell.engine.heard`)."""
+
+    def searches(self, execution_arn: str | None) -> bool: ...
+
+    def sealed(self, execution_arn: str | None, text: str) -> str: ...
+
+    def refresh_of(self, execution_arn: str | None, function: str) -> asyncio.Future[bool] | None: ...
+
+
 class LogRing:
     """Keeps each function's last lines, within both limits, and hands every line to Python's logging at INFO.
 
     A line's place is a number that rises from line to line, over restarts of the server too: whoever has read up to one
-    asks for those behind it. `keep` gets every line as well.
+    asks for those behind it. Every line passes here before it goes anywhere, and is searched for secrets first. `keep`
+    gets every line as well.
     """
 
     keep: Keep | None = None
+    search: Search | None = None
 
     def __init__(self, lines: int = 10_000, characters: int = 4 * 1024 * 1024) -> None:
         self._most_lines = lines
@@ -67,6 +82,7 @@ class LogRing:
         self._characters: Counter[str] = Counter()
         self._last = 0
         self._waiting: set[asyncio.Future[None]] = set()
+        self._held_back: dict[tuple[str, str | None, str], str] = {}  # the ends of lines that go on
 
     def restore(self, place: int, line: FunctionLogLine) -> None:
         """Take in a line that an earlier server has kept; the oldest first, and all of them before any new one."""
@@ -74,6 +90,28 @@ class LogRing:
         self._add(place, line)
 
     def __call__(self, line: FunctionLogLine) -> None:
+        search = self.search
+        if search is not None and search.searches(line.execution):
+            refresh = search.refresh_of(line.execution, line.function)
+            if refresh is not None:
+                refresh.add_done_callback(lambda told: self._after_refresh(line, told.result()))
+                return
+            line = self._searched(line, search)
+        self._keep(line)
+
+    def _after_refresh(self, line: FunctionLogLine, told: bool) -> None:
+        """A line that a refresher has written, once its value is known, or where there is none."""
+        self(line if told else replace(line, message=_WITHHELD))
+
+    def _searched(self, line: FunctionLogLine, search: Search) -> FunctionLogLine:
+        """The line without secrets. Of one that goes on, the end waits for what follows: a secret may be in both."""
+        key = (line.function, line.request_id, line.stream)
+        text = search.sealed(line.execution, self._held_back.pop(key, "") + line.message)
+        if line.goes_on:
+            text, self._held_back[key] = text[:-_HELD_BACK], text[-_HELD_BACK:]
+        return replace(line, message=text)
+
+    def _keep(self, line: FunctionLogLine) -> None:
         self._last = max(self._last + 1, time.time_ns())
         self._add(self._last, line)
         if self.keep is not None:
@@ -143,7 +181,7 @@ class LineCutter:
         for line in lines:
             self._tell(request_id, line)
         while len(rest) > _LONGEST:
-            self._tell(request_id, rest[:_LONGEST])
+            self._tell(request_id, rest[:_LONGEST], goes_on=True)
             rest = rest[_LONGEST:]
         if rest:
             self._begun[key] = rest
@@ -159,8 +197,8 @@ class LineCutter:
         for request_id, stream in list(self._begun):
             self._tell(request_id, self._begun.pop((request_id, stream)))
 
-    def _tell(self, request_id: str | None, line: bytes) -> None:
+    def _tell(self, request_id: str | None, line: bytes, goes_on: bool = False) -> None:
         message = line.decode("utf-8", "replace").rstrip("\r")
         now = time.time_ns() // 1_000_000
         execution = self._executions.get(request_id)
-        self._on_log(FunctionLogLine(self._function, request_id, now, message, execution, self._stream))
+        self._on_log(FunctionLogLine(self._function, request_id, now, message, execution, self._stream, goes_on))
