@@ -90,7 +90,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "tasks": frozenset({"orjson", "msgspec", "boto3", "botocore", "pyarrow", "httpcore"}),
     "jobs": frozenset({"orjson", "msgspec"}),
     "deploy": frozenset({"yaml"}),
-    "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn", "botocore"}),
+    "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn", "botocore", "prometheus_client"}),
     "auth": frozenset({"joserfc", "msgspec", "orjson"}),
     "settings": frozenset({"msgspec"}),
     "mounts": frozenset({"starlette"}),

@@ -23,6 +23,7 @@ from stepwell.api.faults import ApiFault
 from stepwell.api.guard import guarded
 from stepwell.api.hosts import host_guard
 from stepwell.api.jobs.cors import with_cors
+from stepwell.api.metrics import metrics_routes
 from stepwell.auth.opening import Auth
 
 
@@ -34,12 +35,19 @@ def create_app(
     origins: Sequence[str] = (),
     apis: Mapping[bytes, ASGIApp] | None = None,
 ) -> ASGIApp:
-    """The application of a server. `routes` are those of other rooms, beside the AWS endpoint, `/health` and
-    `/express`. `auth` recognises callers; without it nobody is asked. `mounts` tells of the paths of mounted apps
-    whether a bearer token is asked for there; `origins` are those whose pages may use the jobs.
+    """The application of a server. `routes` are those of other rooms, beside the AWS endpoint, `/health`,
+    `/ready`, `/metrics` and `/express`. `auth` recognises callers; without it nobody is asked. `mounts` tells of the
+    paths of mounted apps whether a bearer token is asked for there; `origins` are those whose pages may use the jobs.
     `apis` are AWS's other APIs, by what the target of their operations begins with."""
     aws, others = AwsEndpoint(context), apis or {}
-    rest = Starlette(routes=[Route("/health", _health, methods=["GET"]), *express_routes(context), *routes])
+    rest = Starlette(
+        routes=[
+            Route("/health", _health, methods=["GET"]),
+            *metrics_routes(context),
+            *express_routes(context),
+            *routes,
+        ]
+    )
     is_allowed = host_guard(context.allowed_hosts)
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stepwell.api.page_tokens import PageTokens
+from stepwell.api.request_counts import RequestCounts
 from stepwell.engine.clock import ClockName
 from stepwell.engine.engine import Engine
 from stepwell.store.protocol import Store
@@ -53,6 +54,8 @@ class ApiContext:
     now: Callable[[], int] = real_now
     remote: RemoteFunctions | None = None
     """The functions that workers run."""
+    requests: RequestCounts = field(default_factory=RequestCounts)
+    """The requests of the AWS endpoint that were answered."""
 
     def __post_init__(self) -> None:
         if _REGION.fullmatch(self.region) is None:

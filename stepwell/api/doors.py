@@ -6,7 +6,8 @@ Rules that must stay true here:
 
 | door | credential |
 | --- | --- |
-| `/health` | none |
+| `/health`, `/ready` | none |
+| `/metrics` | either |
 | `POST /`: the AWS APIs | SigV4 |
 | `/2015-03-31`: AWS Lambda's API; `/schedules`, `/schedule-groups`, `/tags`: EventBridge Scheduler's | SigV4 |
 | `/jobs` and below, but for the page that a token is typed into; the console, the admin's routes | bearer |
@@ -41,6 +42,8 @@ _SERVICES: Final = {b"AWSStepFunctions": "states", b"AWSEvents": "events", b"Log
 
 _PREFIXES: Final[Mapping[str, Door]] = {
     "/health": OPEN,
+    "/ready": OPEN,
+    "/metrics": EITHER,
     "/2015-03-31": Door("sigv4", "lambda"),
     "/schedules": Door("sigv4", "scheduler"),
     "/schedule-groups": Door("sigv4", "scheduler"),

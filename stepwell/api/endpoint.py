@@ -14,6 +14,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any, Final
 
 import orjson
@@ -72,7 +73,7 @@ class AwsEndpoint:
             self._operations[f"AWSEvents.{name}".encode()] = _Operation(name, members_of, handle, False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = _request_id()
+        request_id, began, called = _request_id(), perf_counter(), "unknown"
         target = content_type = authorization = length = prefer = b""
         clock: bytes | None = None
         for name, value in scope["headers"]:
@@ -93,6 +94,7 @@ class AwsEndpoint:
             if content_type not in _CONTENT_TYPES:
                 _check_content_type(content_type)
             operation = self._operations.get(target) or _refuse_target(target)
+            called = operation.name
             body = await read_body(receive, length, MAX_BODY)
             members = _parse(body)
             test_case = _take_test_case(members) if operation.mockable else None
@@ -123,6 +125,7 @@ class AwsEndpoint:
         except Exception:
             _log.exception("request %s: %s failed", request_id, target.decode("latin-1"))
             status, payload = _failure(request_id)
+        self._context.requests.count(called, status, perf_counter() - began)
         await _answer(send, status, payload, request_id, applied)
 
 

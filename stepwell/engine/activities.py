@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 
 from stepwell.engine.attempt import stimulus_of, task_of
-from stepwell.engine.driver import Driver, Refused
+from stepwell.engine.driver import Driver
+from stepwell.engine.errors import Refused
 from stepwell.engine.records import decode_effect, effect_references
 from stepwell.engine.refreshing import RefreshFailed
 from stepwell.engine.requests import ActivityTask

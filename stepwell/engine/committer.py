@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import TypeAlias
 
+from stepwell.engine.metrics import Metrics
 from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
 
 Answered: TypeAlias = Callable[[Answer | StoreError], None]
@@ -23,8 +25,9 @@ MAX_GROUP = 256
 
 
 class Committer:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
+        self._metrics = metrics
         self._waiting: list[tuple[TurnRecord, Answered]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -52,12 +55,14 @@ class Committer:
                 end = self._end_of_group()
                 group, self._waiting = self._waiting[:end], self._waiting[end:]
                 answers: list[Answer | StoreError]
+                began = time.perf_counter()
                 try:
                     answers = list(await self._store.commit([record for record, _ in group]))
                 except StoreError as error:
                     answers = [error] * len(group)
                 except Exception as error:  # a defect of the store must not leave anybody waiting
                     answers = [StoreError(f"{type(error).__name__}: {error}")] * len(group)
+                self._metrics.commit(len(group), time.perf_counter() - began)
                 for (_, answered), answer in zip(group, answers, strict=True):
                     try:
                         answered(answer)

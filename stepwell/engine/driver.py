@@ -19,6 +19,7 @@ from collections.abc import Coroutine, Sequence
 
 from stepwell.engine.clock import Clock
 from stepwell.engine.committer import Answered, Committer
+from stepwell.engine.errors import AlreadyStarted, Refused
 from stepwell.engine.live import Live, Post, restore
 from stepwell.engine.outside import Outside
 from stepwell.engine.programs import Compiled, Programs
@@ -36,17 +37,16 @@ logger = logging.getLogger("stepwell.engine")
 _PAUSE = 1.0  # seconds until an execution on a virtual clock is tried again after a commit that failed
 
 
-class Refused(StoreError):
-    """A turn was computed on frames that are no longer the newest."""
-
-
-class AlreadyStarted(Exception):
-    """The ARN of a new execution is taken."""
-
-
 class Driver:
     def __init__(
-        self, store: Store, programs: Programs, committer: Committer, clock: Clock, outside: Outside, idle: int
+        self,
+        store: Store,
+        programs: Programs,
+        committer: Committer,
+        clock: Clock,
+        outside: Outside,
+        turns: Turns,
+        idle: int,
     ) -> None:
         self._store = store
         self._programs = programs
@@ -59,7 +59,7 @@ class Driver:
         self._pumps: set[asyncio.Task[None]] = set()
         self._winding_down = False
         self.doomed: set[int] = set()  # ids of machines whose executions enter no further state
-        self._turns = Turns()
+        self._turns = turns
 
     def wind_down(self) -> None:
         """Begin nothing any more that nobody asks for: the rest of a turn and the jumps of virtual clocks stay in the
@@ -71,7 +71,6 @@ class Driver:
         while self._pumps:
             await asyncio.wait(self._pumps)
         await self._committer.flush()
-        self._turns.close()
 
     def add(self, live: Live) -> None:
         """Take in an execution that is about to start."""

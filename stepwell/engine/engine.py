@@ -17,8 +17,9 @@ from stepwell.engine.children import Children
 from stepwell.engine.clock import Clock, SystemClock
 from stepwell.engine.committer import Answered, Committer
 from stepwell.engine.dispatch import Dispatcher, Outcome, StartExecution, Task
-from stepwell.engine.driver import AlreadyStarted, Driver
+from stepwell.engine.driver import Driver
 from stepwell.engine.errors import (
+    AlreadyStarted,
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
     ExecutionNotRedrivable,
@@ -33,6 +34,7 @@ from stepwell.engine.map_run.actor import Surroundings
 from stepwell.engine.map_run.data_set import DataSets, NoDataSets
 from stepwell.engine.map_run.runs import MapRuns
 from stepwell.engine.messages import Messages
+from stepwell.engine.metrics import Metrics
 from stepwell.engine.outbox import Outbox
 from stepwell.engine.programs import Compile, Programs
 from stepwell.engine.reading import read_history
@@ -46,6 +48,7 @@ from stepwell.engine.secrets import Secrets
 from stepwell.engine.settings import EngineSettings
 from stepwell.engine.timers import Timers
 from stepwell.engine.tokens import open_token
+from stepwell.engine.turns import Turns
 from stepwell.engine.watching import Watchers
 from stepwell.language.definition import compile_definition
 from stepwell.language.model import Program
@@ -86,8 +89,12 @@ class Engine:
         self.secrets = Secrets(store, self.vault, self._clock, Refreshing(dispatcher.run), settings.sensitive)
         dispatcher = self._dispatcher = SealingDispatcher(dispatcher, self.secrets)
         self._programs = Programs(store, compile)
-        self._committer = Committer(store)
-        self._driver = Driver(store, self._programs, self._committer, self._clock, self, settings.idle_executions)
+        self.metrics = Metrics()
+        self._turns = Turns(self.metrics)
+        self._committer = Committer(store, self.metrics)
+        self._driver = Driver(
+            store, self._programs, self._committer, self._clock, self, self._turns, settings.idle_executions
+        )
         self._timers = Timers(store, self._clock, self._fire, settings.timer_window)
         self._map_runs = MapRuns(
             Surroundings(
@@ -113,6 +120,7 @@ class Engine:
             self._clock,
             self._draw_key,
             self.watchers,
+            self._turns,
             settings,
         )
         self._inbound = Inbound(self._driver, self.secrets)
@@ -152,6 +160,7 @@ class Engine:
         await self._dispatcher.stop(grace)
         await self.secrets.stop()
         await self._driver.finish()
+        self._turns.close()
 
     def draw_key(self) -> int:
         """A key for an execution that is to be started (`StartRequest.key`), rising with time."""
@@ -354,6 +363,11 @@ class Engine:
 
     def map_run(self, live: Live, start: MapRunStart, requires: tuple[int, int]) -> tuple[TurnRecord, Answered]:
         return self._map_runs.begin(live, start, requires)
+
+    @property
+    def tasks_in_flight(self) -> int:
+        """Tasks that are being carried out now."""
+        return self._outbox.in_flight
 
     def is_working(self, key: int) -> bool:
         return self._outbox.is_working(key)

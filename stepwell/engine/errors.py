@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepwell.store.protocol import ExecutionRow
+from stepwell.store.protocol import ExecutionRow, StoreError
 
 
 class EngineError(Exception):
@@ -52,3 +52,11 @@ class TooManyExecutions(EngineError):
 
     def __init__(self, bound: int) -> None:
         super().__init__(f"{bound} Express executions are under way")
+
+
+class Refused(StoreError):
+    """A turn was computed on frames that are no longer the newest."""
+
+
+class AlreadyStarted(Exception):
+    """The ARN of a new execution is taken."""

@@ -75,6 +75,7 @@ class Express:
         clock: Clock,
         draw_key: Callable[[int], int],
         watchers: Watchers,
+        turns: Turns,
         settings: EngineSettings,
     ) -> None:
         self._store = store
@@ -86,7 +87,7 @@ class Express:
         self._watchers = watchers
         self._bound = settings.express_executions
         self._limit = settings.express_limit
-        self._turns = Turns()
+        self._turns = turns
         self._memory = LogMemory(settings.express_log_bytes)
         self._under_way: dict[int, asyncio.Task[ExecutionRow]] = {}
         self._runs: dict[int, ExpressRun] = {}
@@ -113,7 +114,6 @@ class Express:
         for task in late:  # their ends are not taken by the store
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-        self._turns.close()
 
     # -- what is asked for
 

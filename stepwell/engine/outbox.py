@@ -123,6 +123,10 @@ class Outbox:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
 
+    @property
+    def in_flight(self) -> int:
+        return self._count
+
     def is_working(self, key: int) -> bool:
         return key in self._under_way
 

@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from stepwell.engine.metrics import Metrics
 from stepwell.language.errors import Overrun
 from stepwell.language.model import Program
 from stepwell.language.scope import Patience
@@ -31,14 +32,18 @@ _THREADS: Final = 4
 
 
 class Turns:
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._threads: ThreadPoolExecutor | None = None
 
     def at_once(
         self, program: Program, execution: Execution, stimulus: Stimulus, now: int, entropy: bytes
     ) -> Turn | None:
         """The turn, or None where the stimulus is stale. Raises Overrun where it takes too long for the event loop."""
-        return _compute(program, execution, stimulus, now, entropy, _patience(_ON_LOOP, hurried=True))
+        turn = _compute(program, execution, stimulus, now, entropy, _patience(_ON_LOOP, hurried=True))
+        if turn is not None:
+            self._metrics.turn(execution.machine_arn, turn)
+        return turn
 
     async def slowly(
         self, program: Program, execution: Execution, stimulus: Stimulus, now: int, entropy: bytes
@@ -46,9 +51,12 @@ class Turns:
         """The same turn, on a worker thread."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="stepwell-turn")
-        return await asyncio.get_running_loop().run_in_executor(
+        turn = await asyncio.get_running_loop().run_in_executor(
             self._threads, _compute_slowly, program, execution, stimulus, now, entropy
         )
+        if turn is not None:
+            self._metrics.turn(execution.machine_arn, turn)
+        return turn
 
     def close(self) -> None:
         """End the threads, each with the turn that it is computing."""

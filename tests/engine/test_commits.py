@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from stepwell.engine.driver import Refused
-from stepwell.engine.errors import TaskTimedOut
+from stepwell.engine.errors import Refused, TaskTimedOut
 from stepwell.store.protocol import StoreError, StoreFull
 from tests.engine.house import Gate, House, until
 from tests.machine.journey import CALLBACK, FUNCTION, machine

@@ -1,0 +1,123 @@
+"""`GET /metrics`: what the server has done and is doing, for Prometheus.
+
+Rules that must stay true here:
+- A metric is read where it is kept when it is asked for; nothing is kept twice.
+- Labels are bounded: state machines, statuses, operations, event types; never executions or users.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from stepwell import __version__
+from stepwell.api.context import ApiContext
+from stepwell.api.request_counts import BOUNDS
+from stepwell.store.protocol import StoreError
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+_PATIENCE = 2.0  # seconds that the store has to answer for the server to be ready
+
+
+def metrics_routes(context: ApiContext) -> list[BaseRoute]:
+    """`/metrics`, and `/ready`: whether the server can take requests now (`/health` only says that it runs)."""
+    described = Metrics(context)
+    return [Route("/metrics", described.answer, methods=["GET"]), Route("/ready", described.ready, methods=["GET"])]
+
+
+class Metrics:
+    def __init__(self, context: ApiContext) -> None:
+        self._context = context
+
+    async def answer(self, _: Request) -> Response:
+        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, PlatformCollector, ProcessCollector
+        from prometheus_client.exposition import generate_latest
+
+        registry = CollectorRegistry()
+        registry.register(self)
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def ready(self, _: Request) -> Response:
+        why = None
+        if self._context.closing.is_set():
+            why = "the server is shutting down"
+        else:
+            try:
+                await asyncio.wait_for(self._context.store.next_timer(0), _PATIENCE)
+            except TimeoutError:
+                why = f"the store has not answered within {_PATIENCE:g} s"
+            except StoreError as error:
+                why = str(error)
+        if why is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready", "why": why}, 503)
+
+    def collect(self) -> Iterable[Metric]:
+        """All metrics, as `prometheus_client` asks for them."""
+        yield from self._executions()
+        yield from self._engine()
+        yield from self._requests()
+
+    def _executions(self) -> Iterable[Metric]:
+        from prometheus_client.core import CounterMetricFamily
+
+        engine = self._context.engine.metrics
+        started = CounterMetricFamily(
+            "stepwell_executions_started", "Executions that have started.", labels=["state_machine"]
+        )
+        for machine, count in engine.started.items():
+            started.add_metric([machine], count)
+        yield started
+        ended = CounterMetricFamily(
+            "stepwell_executions_ended", "Executions that have ended.", labels=["state_machine", "status"]
+        )
+        for (machine, status), count in engine.ended.items():
+            ended.add_metric([machine, status], count)
+        yield ended
+
+    def _engine(self) -> Iterable[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+
+        engine = self._context.engine.metrics
+        yield InfoMetricFamily("stepwell", "The server.", {"version": __version__})
+        yield CounterMetricFamily("stepwell_transitions", "States that were entered.", engine.transitions)
+        events = CounterMetricFamily("stepwell_events", "Events of histories.", labels=["type"])
+        for type_, count in engine.events.items():
+            events.add_metric([type_], count)
+        yield events
+        yield CounterMetricFamily("stepwell_turns", "Turns that were computed.", engine.turns)
+        yield CounterMetricFamily("stepwell_commits", "Groups of turns that were committed.", engine.commits)
+        yield CounterMetricFamily("stepwell_committed_turns", "Turns in those groups.", engine.committed_turns)
+        yield CounterMetricFamily("stepwell_commit_seconds", "Time that commits took.", engine.commit_seconds)
+        yield GaugeMetricFamily(
+            "stepwell_tasks_in_flight", "Tasks that are being carried out.", self._context.engine.tasks_in_flight
+        )
+
+    def _requests(self) -> Iterable[Metric]:
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+        counts = self._context.requests
+        answers = CounterMetricFamily(
+            "stepwell_requests", "Requests of the AWS endpoint that were answered.", labels=["operation", "status"]
+        )
+        for (operation, status), count in counts.answers.items():
+            answers.add_metric([operation, str(status)], count)
+        yield answers
+        seconds = HistogramMetricFamily(
+            "stepwell_request_seconds", "Time from a request's head to its answer.", labels=["operation"]
+        )
+        for operation, latency in counts.latencies.items():
+            below = [str(bound) for bound in BOUNDS] + ["+Inf"]
+            buckets = list(zip(below, accumulate(latency.counts), strict=True))
+            seconds.add_metric([operation], buckets, latency.seconds)
+        yield seconds
