@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from stepwell.jobs.declared import JobDeclarations
+from stepwell.notify.declared import ENDS, DeclaredNotice
 from stepwell.schedule.declared import (
     DEFAULT_GROUP,
     MAX_AGE,
@@ -117,6 +118,7 @@ class Stepwell(JobDeclarations, ConnectionDeclarations):
         self._machines: dict[str, AppMachine] = {}
         self._mounts: dict[str, AsgiApp | str] = {}
         self._schedules: dict[tuple[str, str], DeclaredSchedule] = {}
+        self._notices: list[DeclaredNotice] = []
         self._guarded: set[str] = set()
 
     @property
@@ -138,6 +140,11 @@ class Stepwell(JobDeclarations, ConnectionDeclarations):
     def mounts(self) -> Mapping[str, AsgiApp | str]:
         """The ASGI apps by path; a text is `module:attribute`."""
         return self._mounts
+
+    @property
+    def notifications(self) -> Sequence[DeclaredNotice]:
+        """Who is told of executions, as it was declared."""
+        return tuple(self._notices)
 
     @property
     def schedules(self) -> Sequence[DeclaredSchedule]:
@@ -339,6 +346,25 @@ class Stepwell(JobDeclarations, ConnectionDeclarations):
             overlap=overlap,
             max_age=max_age,
             max_retries=max_retries,
+        )
+
+    def notify(
+        self,
+        machine: str = "*",
+        *,
+        webhook: str | None = None,
+        topic: str | None = None,
+        bus: str | None = None,
+        secret: str | None = None,
+        on: Sequence[str] = ENDS,
+    ) -> None:
+        """Tell a webhook (a URL), an SNS topic (its ARN) or an event bus (its name or ARN) of executions' status.
+
+        `machine` is a state machine's name, `*` is all; `on` are the statuses that are told. Webhooks are signed with
+        the secret in the environment variable that `secret` names. docs/notifications.md tells more.
+        """
+        self._notices.append(
+            DeclaredNotice(machine=machine, webhook=webhook, topic=topic, bus=bus, secret=secret, on=tuple(on))
         )
 
     def mount(self, path: str, asgi_app: AsgiApp | str, *, auth: Literal["bearer"] | None = None) -> None:

@@ -38,10 +38,7 @@ from stepwell.jobs.definition import definition_of
 from stepwell.jobs.jobs import Jobs
 from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
-from stepwell.schedule.definition import InvalidSchedule
-from stepwell.schedule.deploy import declared_row
 from stepwell.settings import Settings, is_template
-from stepwell.store.schedules import ScheduleRow
 from stepwell.tasks.apigateway_invoke import ApiGatewayInvoke, signed_by
 from stepwell.tasks.aws.client import AwsClients
 from stepwell.tasks.aws_service import aws_integrations
@@ -203,7 +200,7 @@ def make_dispatcher(
 ) -> Dispatcher:
     """What carries out tasks: the app's functions, AWS services, HTTP APIs and this server's own `api`, behind the
     mocks."""
-    clients = AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
+    clients = make_clients(settings)
     targets = Targets(settings.http_allowed_hosts)
     gateway = ApiGatewayInvoke(targets, signed_by(clients))
     services: dict[str, Integration] = {
@@ -280,23 +277,9 @@ def _read(machine: AppMachine) -> str:
         raise AppError(f"state machine {machine.name!r}: {machine.path} is no UTF-8 text.") from error
 
 
-def bind_schedules(app: Stepwell, place: Place) -> list[ScheduleRow]:
-    """The app's schedules as they are stored. Raises AppError, with all that is wrong."""
-    rows: list[ScheduleRow] = []
-    faults: list[str] = []
-    for schedule in app.schedules:
-        targets = (
-            schedule.machine and place.machine_arn(schedule.machine),
-            schedule.function and place.function_arn(schedule.function),
-            schedule.target,
-        )
-        try:
-            rows.append(declared_row(schedule, targets, place.role_arn("scheduler"), place.scheduler_prefix))
-        except InvalidSchedule as fault:
-            faults.append(f"schedule {schedule.name!r}: {fault}.")
-    if faults:
-        raise AppError("\n".join(faults))
-    return rows
+def make_clients(settings: Settings) -> AwsClients:
+    """Clients of the AWS services that the settings allow."""
+    return AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
 
 
 def bind_text(text: str, app: Stepwell | None, place: Place, substitutions: Mapping[str, str]) -> str:

@@ -32,6 +32,7 @@ COMMANDS = {
     "stop": "stop an execution",
     "jobs": "start jobs, list them, wait for one, cancel one",
     "cost": "tell what executions would have cost on AWS",
+    "notify": "tell others how executions end",
     "schedule": "start machines and functions at a time",
     "backup": "copy a database that may be in use",
     "restore": "put a backup in the place of a database",

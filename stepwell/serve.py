@@ -31,6 +31,7 @@ from stepwell.api.in_process import InProcessApi
 from stepwell.api.jobs.routes import job_routes
 from stepwell.api.logs.endpoint import TARGET as LOGS
 from stepwell.api.logs.serving import kept_logs, logs_endpoint
+from stepwell.api.notifications import notification_routes
 from stepwell.api.scheduler.routes import scheduler_routes
 from stepwell.api.server import serve as serve_http
 from stepwell.api.workers import StoreLeases, make_activities, worker_routes
@@ -39,7 +40,6 @@ from stepwell.assembly import (
     BoundMachine,
     Place,
     bind_machines,
-    bind_schedules,
     connect,
     deploy,
     leave_to_workers,
@@ -53,6 +53,7 @@ from stepwell.assembly import (
 )
 from stepwell.auth.opening import open_auth
 from stepwell.aws_environment import MADE_UP, aws_variables
+from stepwell.declarations import bind_notices, bind_schedules, make_sender
 from stepwell.deploy.served import front_routes, make_resources, notices_of
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
@@ -61,6 +62,8 @@ from stepwell.engine.map_run.data_set import DataSets
 from stepwell.jobs.jobs import Jobs
 from stepwell.logs import set_up_logging
 from stepwell.mounts import mounted, routes, started
+from stepwell.notify.rules import Rules
+from stepwell.notify.running import notifying
 from stepwell.schedule.running import scheduling
 from stepwell.secrecy import make_vault, marks_by_machine
 from stepwell.settings import Settings
@@ -96,6 +99,7 @@ async def serve(settings: Settings) -> None:
     apps = mounted(app.mounts)
     place = Place(settings.region, settings.account)
     machines, declared = bind_machines(app, place), bind_schedules(app, place)
+    rules = Rules(bind_notices(app, place) if settings.app else None)
     api = InProcessApi()
     functions = make_functions(app, settings, url)
     activities = leave_to_workers(functions, app, settings)
@@ -104,19 +108,21 @@ async def serve(settings: Settings) -> None:
     stop = _Stop(settings.grace)
     stop.listen_for_signals()
     cases = MockedCases(mocks)
-    running = _running(settings, app, machines, activities, functions, dispatcher, data, api, cases, stop)
+    running = _running(settings, app, machines, activities, functions, dispatcher, data, api, cases, rules, stop)
     ours = declared if declared or settings.app else None
     async with (
         running as (context, jobs),
+        notifying(context.store, rules, make_sender(settings)) as post,
         scheduling(context.engine, functions, place.scheduler_prefix, ours, settings.clock != "real") as schedules,
         started(apps),
         watching(load, app, settings, functions, context),
     ):
         of_jobs = job_routes(jobs, app.job_routes, context, auth)
         of_workers = [*worker_routes(functions.logs, context), *scheduler_routes(schedules, context)]
+        of_notices = notification_routes(rules, post, context)
         await make_resources(app, context)
         front = front_routes(app, functions, api, settings)
-        own = [*function_routes(functions, context), *of_workers, *of_jobs, *front, *routes(apps)]
+        own = [*function_routes(functions, context), *of_workers, *of_jobs, *of_notices, *front, *routes(apps)]
         mounts = {path: path in app.guarded for path in app.mounts} | dict.fromkeys(app.job_routes, False)
         apis = {LOGS: logs_endpoint(context, functions)}
         application = create_app(context, own, auth, mounts, settings.cors_origins, apis)
@@ -160,6 +166,7 @@ async def _running(
     data: DataSets,
     api: InProcessApi,
     mocked_cases: MockedCases,
+    rules: Rules,
     stop: _Stop,
 ) -> AsyncIterator[tuple[ApiContext, Jobs]]:
     """The engine on its store, with the app's machines and jobs."""
@@ -170,7 +177,9 @@ async def _running(
             retention_days=settings.retention_days,
             sensitive=marks_by_machine(settings),
         )
-        engine = Engine(store, dispatcher, limits, data=data, vault=make_vault(settings, os.environ, store))
+        await rules.open(store.notices)
+        vault = make_vault(settings, os.environ, store)
+        engine = Engine(store, dispatcher, limits, data=data, vault=vault, notices=rules)
         functions.logs.search = engine.secrets.heard
         context = await open_context(
             engine,

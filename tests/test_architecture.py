@@ -31,7 +31,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("app", "definition_binding", "settings", "aws_environment", "event_loop", "logs"),
     ("deploy",),
     ("assembly", "mounts", "secrecy"),
-    ("watch",),
+    ("declarations", "watch"),
     ("serve", "testing", "worker"),
     ("commands",),
     ("cli",),

@@ -21,9 +21,10 @@ from stepwell.engine.clock import Clock
 from stepwell.engine.committer import Answered, Committer
 from stepwell.engine.errors import AlreadyStarted, Refused
 from stepwell.engine.live import Live, Post, restore
+from stepwell.engine.notices import told_by
 from stepwell.engine.outside import Outside
 from stepwell.engine.programs import Compiled, Programs
-from stepwell.engine.records import CONTINUE, messages_of, turn_record
+from stepwell.engine.records import CONTINUE, turn_record
 from stepwell.engine.turns import Turns
 from stepwell.language.errors import Overrun
 from stepwell.language.model import Task
@@ -260,7 +261,7 @@ class Driver:
             continued=isinstance(stimulus, Continue),
             logged=not live.identity.unlogged,
             mocked=self._mocked(execution, turn),
-            messages=messages_of(live.identity, turn, live.clock, first=live.new is not None),
+            messages=told_by(live, execution, turn, now, self._outside.wants_notices),
             settled=() if post.settles is None else (post.settles,),
             requires=live.requires,
             vault=None if live.brand is None else live.vault_change(turn, self._clock.now()),

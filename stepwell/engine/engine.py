@@ -35,10 +35,11 @@ from stepwell.engine.map_run.data_set import DataSets, NoDataSets
 from stepwell.engine.map_run.runs import MapRuns
 from stepwell.engine.messages import Messages
 from stepwell.engine.metrics import Metrics
+from stepwell.engine.notices import NoNotices, Notices
 from stepwell.engine.outbox import Outbox
 from stepwell.engine.programs import Compile, Programs
 from stepwell.engine.reading import read_history
-from stepwell.engine.records import CONTINUE, MESSAGE
+from stepwell.engine.records import CONTINUE, MESSAGE, NOTICE
 from stepwell.engine.redrive import redriven_before, refusal
 from stepwell.engine.refreshing import Refreshing
 from stepwell.engine.requests import ActivityTask, Started, StartRequest
@@ -78,13 +79,15 @@ class Engine:
         data: DataSets | None = None,
         compile: Compile = compile_definition,
         vault: Vault | None = None,
+        notices: Notices | None = None,
     ) -> None:
         """`data` is what map runs read items from and write results to; `compile` makes programs of definitions.
-        Without a `vault` sealed values can be opened until the process ends."""
+        Without a `vault` sealed values can be opened until the process ends; without `notices` nobody is told."""
         settings = settings or EngineSettings()
         self.store = store
         self.vault = vault or Vault()
         self.watchers = Watchers(store)
+        self._notices = notices or NoNotices()
         self._clock = clock or SystemClock()
         self.secrets = Secrets(store, self.vault, self._clock, Refreshing(dispatcher.run), settings.sensitive)
         dispatcher = self._dispatcher = SealingDispatcher(dispatcher, self.secrets)
@@ -352,6 +355,8 @@ class Engine:
         for row in record.effects:
             if row.kind == MESSAGE:
                 self._messages.add(key, row)
+            elif row.kind == NOTICE:
+                self._notices.told()
         if record.vault is not None and record.vault.until == DESTROY:
             self.secrets.forget(record.vault.brand)
         if turn.events:
@@ -374,6 +379,9 @@ class Engine:
 
     def is_about_to_claim(self, key: int, activity_arn: str) -> bool:
         return self._activities.is_about_to_claim(key, activity_arn)
+
+    def wants_notices(self, machine_arn: str) -> bool:
+        return self._notices.wants(machine_arn)
 
     def answers_activity(self, execution: Execution, state_name: str) -> bool:
         return self._dispatcher.answers_activity(execution.machine_arn, execution.test_case, state_name)

@@ -39,3 +39,7 @@ class Outside(Protocol):
         """Whether a worker waits for tasks of the activity, and so for the execution's. Once none does,
         `Driver.wake` is called where it did."""
         ...
+
+    def wants_notices(self, machine_arn: str) -> bool:
+        """Whether anybody is to be told how executions of this machine stand."""
+        ...

@@ -19,6 +19,7 @@ from stepwell.store.vault import VaultChange
 
 CONTINUE = "|continue"  # the timer that stands for what a spent budget has left
 
+NOTICE = "notice"  # the kind of the outbox's rows that tell of changes of status
 MESSAGE = "message"  # the kind of the outbox's rows that are messages; their targets are what they say:
 STARTED = "started"  # a child to its parent: it exists
 ENDED = "ended"  # a child to its parent: it has ended

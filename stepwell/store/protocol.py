@@ -30,6 +30,7 @@ from stepwell.store.connections import ConnectionStore
 from stepwell.store.jobs import Jobs, NewJob
 from stepwell.store.leases import Leases
 from stepwell.store.logs import LogStore
+from stepwell.store.notices import Notices
 from stepwell.store.retention import RetentionStore
 from stepwell.store.schedules import Schedules
 from stepwell.store.vault import VaultChange, VaultStore
@@ -243,6 +244,11 @@ class Store(Catalog, Protocol):
     @property
     def jobs(self) -> Jobs:
         """What jobs have beside their executions."""
+        ...
+
+    @property
+    def notices(self) -> Notices:
+        """Who is told of executions' changes of status."""
         ...
 
     @property

@@ -35,6 +35,7 @@ from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.jobs import SqliteJobs
 from stepwell.store.sqlite.leases import SqliteLeases
 from stepwell.store.sqlite.logs import SqliteLogs
+from stepwell.store.sqlite.notices import SqliteNotices
 from stepwell.store.sqlite.reader import Reader
 from stepwell.store.sqlite.retention import SqliteRetention
 from stepwell.store.sqlite.schedules import SqliteSchedules
@@ -56,6 +57,7 @@ class SqliteStore:
         self._vault = SqliteVault(self._reader, self._writer)
         self.retention = SqliteRetention(self._writer, self._lister)
         self.jobs = SqliteJobs(self._writer, self._reader, self._lister)
+        self.notices = SqliteNotices(self._writer, self._reader, self._lister)
         self.schedules = SqliteSchedules(self._writer, self._reader, self._lister)
         self._closing: asyncio.Task[None] | None = None
         self.leases = SqliteLeases(self._writer, self._reader)

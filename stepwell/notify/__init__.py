@@ -1,0 +1,1 @@
+"""Notifications: executions' changes of status, told to webhooks, SNS and EventBridge."""
