@@ -1,6 +1,6 @@
 # Everything there is to do with a checkout. A fresh machine needs python3 (3.11 or newer, with venv) and PyPI.
 #
-#   make demo          run the catalog app against its vendor, and watch a poll
+#   make demo          run the apps against what stands in for the outside; APPS="catalog" runs some of them
 #   make test          all tests
 #   make check         format, lint, types, architecture
 #   make conformance   replay what AWS answered; RATCHET=write raises the bar to what passes now
@@ -36,7 +36,7 @@ $(VENV)/.installed-all: pyproject.toml | $(VENV)/bin/python
 	@touch $@ $(VENV)/.installed-apps
 
 demo: $(VENV)/.installed-apps
-	@$(RUN) -m apps.catalog.demo
+	@$(RUN) -m apps.demo $(APPS)
 
 test: $(VENV)/.installed-all
 	@tools/install_browser.sh

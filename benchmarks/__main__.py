@@ -19,7 +19,7 @@ from pathlib import Path
 import uvloop
 
 import stepwell
-from apps.catalog.processes import free_port
+from apps.processes import free_port
 from benchmarks import floors
 from benchmarks.figure import Figure, table
 from benchmarks.workloads import WORKLOADS

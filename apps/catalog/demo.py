@@ -1,10 +1,10 @@
-"""`python -m apps.catalog.demo`: the catalog app, a vendor, and one poll to watch.
+"""The catalog app, a vendor, and one poll to watch: `python -m apps.demo catalog`.
 
-Starts the server with the app and the vendor's stand-in, creates a catalog over HTTP, shows its poll until the row is
-filled, and goes on serving until Ctrl-C. With CI=true it ends there; the exit code is 0 only when the row is filled.
+Starts the server with the app and the vendor's stand-in, creates a catalog over HTTP, and shows its poll until the row
+is filled.
 
 Rules that must stay true here:
-- All that it leaves behind stands in ./.demo/; the processes that it starts end with it.
+- All that it leaves behind stands in its folder; the processes that it starts end with the demo.
 - It does what a user would do: over HTTP, with the app's and AWS's own API.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -20,76 +19,40 @@ from pathlib import Path
 
 import httpx
 
-from apps.catalog.processes import (
-    MACHINE_ARN,
-    NotStarted,
-    app_environment,
-    free_port,
-    running,
-    server_command,
-    wait_until_listening,
-)
+from apps.catalog.processes import MACHINE_ARN, app_environment
+from apps.processes import DemoFailed, free_port, running, server_command, wait_until_listening
 from stepwell.commands.endpoint import Endpoint
-from stepwell.commands.exit_code import CommandFailed, ExitCode
 from stepwell.commands.follow import follow
 
-FOLDER = Path(".demo")
 PRICE = 0.025 / 1000  # dollars that AWS asks for a state transition
 BUILD_SECONDS, TOKEN_SECONDS = 25, 30  # the caller's token expires before the last check
 
 
-class DemoFailed(Exception):
-    """The demo cannot go on; the message says why."""
-
-
-def main() -> int:
-    """Run the demo; the answer is the exit code."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
-    try:
-        return _run()
-    except (DemoFailed, NotStarted, CommandFailed, httpx.HTTPError) as error:
-        print(f"The demo failed: {error}", file=sys.stderr)
-        return ExitCode.FAILED
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-
-
-def _run() -> int:
-    FOLDER.mkdir(exist_ok=True)
+def play(folder: Path, processes: ExitStack) -> None:
+    """Run the demo in a folder; what it starts goes on until the stack is closed. Raises DemoFailed and others."""
     port, vendor_port = free_port(8083), free_port()
     url, vendor_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{vendor_port}"
     if port != 8083:
         print(f"Port 8083 is taken: this demo listens on {port}.")
-    environment = app_environment(FOLDER, url, vendor_url)
+    environment = app_environment(folder, url, vendor_url)
     environment |= {"VENDOR_BUILD_SECONDS": str(BUILD_SECONDS), "VENDOR_TOKEN_SECONDS": str(TOKEN_SECONDS)}
     environment["STEPWELL_LOG_LEVEL"] = "info"  # the functions' lines too
-    with ExitStack() as processes:
-        for name, ready_at, command in (
-            ("vendor", vendor_port, ["apps.catalog.vendor", "--port", str(vendor_port)]),
-            ("server", port, server_command("apps.catalog:app", port, FOLDER / "stepwell.db")),
-        ):
-            process = processes.enter_context(running(command, environment, FOLDER / f"{name}.log"))
-            wait_until_listening(process, ready_at, FOLDER / f"{name}.log")
+    for name, ready_at, command in (
+        ("vendor", vendor_port, ["apps.catalog.vendor", "--port", str(vendor_port)]),
+        ("server", port, server_command("apps.catalog:app", port, folder / "stepwell.db")),
+    ):
+        process = processes.enter_context(running(command, environment, folder / f"{name}.log"))
+        wait_until_listening(process, ready_at, folder / f"{name}.log")
 
-        client = (environment["VENDOR_CLIENT_ID"], environment["VENDOR_CLIENT_SECRET"])
-        arn, name = _create(url, vendor_url, client)
-        status = follow(Endpoint(url), arn, sys.stdout)
-        _print_log(FOLDER / "server.log", name)
-        row = _show(url, vendor_url, client, name)
-        _print_cost(Endpoint(url), arn)
-        if status != "SUCCEEDED" or not (row["knowledge_base_id"] and row["data_source_id"]):
-            raise DemoFailed(f"the poll {status}; the row is {row}")
-        _print_ways_on(url, arn)
-        if os.environ.get("CI", "").lower() in ("true", "1"):
-            print("CI is set: the server ends here.")
-            return ExitCode.DONE
-        print("The server goes on until Ctrl-C.")
-        try:
-            process.wait()
-        except KeyboardInterrupt:
-            return ExitCode.DONE
-    raise DemoFailed(f"the server ended by itself; see {FOLDER / 'server.log'}")
+    client = (environment["VENDOR_CLIENT_ID"], environment["VENDOR_CLIENT_SECRET"])
+    arn, name = _create(url, vendor_url, client)
+    status = follow(Endpoint(url), arn, sys.stdout)
+    _print_log(folder / "server.log", name)
+    row = _show(url, vendor_url, client, name)
+    _print_cost(Endpoint(url), arn)
+    if status != "SUCCEEDED" or not (row["knowledge_base_id"] and row["data_source_id"]):
+        raise DemoFailed(f"the poll {status}; the row is {row}")
+    _print_ways_on(url, arn)
 
 
 def _create(url: str, vendor_url: str, client: tuple[str, str]) -> tuple[str, str]:
@@ -147,7 +110,3 @@ def _authorization(vendor_url: str, client: tuple[str, str]) -> dict[str, str]:
     grant = {"grant_type": "client_credentials"}
     answer = httpx.post(f"{vendor_url}/oauth/token", data=grant, auth=client).raise_for_status()
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

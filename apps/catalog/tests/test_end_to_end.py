@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 import apps.catalog
-from apps.catalog.processes import app_environment, free_port, running, server_command, wait_until_listening
+from apps.catalog.processes import app_environment
+from apps.processes import free_port, running, server_command, wait_until_listening
 from stepwell.commands.endpoint import Endpoint
 
 BUILD_SECONDS, TOKEN_SECONDS = 6, 3  # longer than the token lives, so the poll must refresh it
