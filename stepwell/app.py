@@ -77,7 +77,8 @@ class AppFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppMachine:
-    """A state machine whose definition stands in a file; `definition` is its text where that is known already."""
+    """A state machine whose definition stands in a file; `definition` is its text where that is known already.
+    `configuration` are further members of CreateStateMachine (`loggingConfiguration`, `tracingConfiguration`)."""
 
     path: Path
     name: str
@@ -86,6 +87,7 @@ class AppMachine:
     tags: Mapping[str, str] = field(default_factory=dict)
     substitutions: Mapping[str, str] = field(default_factory=dict)
     definition: str | None = None
+    configuration: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

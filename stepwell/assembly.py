@@ -333,15 +333,22 @@ async def _deploy(machine: AppMachine, definition: str, place: Place, context: A
     tags: Json = [{"key": key, "value": value} for key, value in machine.tags.items()]
     stored = await context.store.find_machine(arn)
     if stored is None:
-        await HANDLERS["CreateStateMachine"](
-            request(name=machine.name, definition=definition, roleArn=role, type=machine.type, tags=tags)
+        new = request(
+            name=machine.name,
+            definition=definition,
+            roleArn=role,
+            type=machine.type,
+            tags=tags,
+            **machine.configuration,
         )
+        await HANDLERS["CreateStateMachine"](new)
         return
     if stored.type != machine.type:
         raise AppError(
             f"state machine {machine.name!r} is {stored.type} in the store, and a type cannot be changed. Delete it"
             " there (aws stepfunctions delete-state-machine), or give the new one another name."
         )
-    await HANDLERS["UpdateStateMachine"](request(stateMachineArn=arn, definition=definition, roleArn=role))
+    update = request(stateMachineArn=arn, definition=definition, roleArn=role, **machine.configuration)
+    await HANDLERS["UpdateStateMachine"](update)
     if tags:
         await HANDLERS["TagResource"](request(resourceArn=arn, tags=tags))

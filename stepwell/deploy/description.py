@@ -65,8 +65,9 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
-    """A state machine. `definition` is JSON text with everything filled in; `source` is where it stands. `publish` says
-    that each new definition is a version, `aliases` are those that route to the newest one."""
+    """A state machine. `definition` is JSON text with everything filled in; `source` is where it stands.
+    `configuration` is what CreateStateMachine is told of logging and tracing. `publish` says that each new definition
+    is a version, `aliases` are those that route to the newest one."""
 
     logical_id: str
     name: str
@@ -75,7 +76,7 @@ class MachineSpec:
     source: Path
     role_arn: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    logging: Mapping[str, Json] | None = None
+    configuration: Mapping[str, Json] = field(default_factory=dict)
     publish: bool = False
     aliases: tuple[str, ...] = ()
 

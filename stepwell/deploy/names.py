@@ -10,6 +10,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -93,6 +94,8 @@ _NAMINGS: Final[Mapping[str, Naming]] = {
     "AWS::StepFunctions::Activity": Naming("Name", "states:{region}:{account}:activity:{name}", "arn"),
     "AWS::StepFunctions::StateMachine": Naming("StateMachineName", _MACHINE, "arn"),
 }
+# What SAM appends to a logical id for a resource that it makes of another one; events add their own names.
+_MADE = re.compile(r"\.\w+|(Role|Url|Alias|Version|Deployment|EventInvokeConfig)\w*|\w*Stage")
 _LAMBDA_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 _MACHINE_TYPES = ("AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine")
 
@@ -223,7 +226,10 @@ def _made_of(scope: Scope, name: str) -> tuple[str | None, str]:
     """The longest logical id of a serverless resource that a name begins with, and the rest of the name."""
     for logical_id in sorted(scope.resources, key=len, reverse=True):
         if name.startswith(logical_id) and _type(scope, logical_id).startswith("AWS::Serverless::"):
-            return logical_id, name.removeprefix(logical_id)
+            rest = name.removeprefix(logical_id)
+            events = _property(scope, logical_id, "Events")
+            if _MADE.fullmatch(rest) or any(map(rest.startswith, events if isinstance(events, dict) else ())):
+                return logical_id, rest
     return None, ""
 
 

@@ -37,7 +37,6 @@ def read_machine(
     """`properties` are those of the resource with the Globals merged in, not yet resolved. Raises TemplateError."""
     definition = read_definition(scope, assets, template, logical_id, properties, metadata)
     kind = properties.get("Type", properties.get("StateMachineType"))
-    logging = properties.get("Logging", properties.get("LoggingConfiguration"))
     alias = properties.get("AutoPublishAlias")
     role = properties.get("Role", properties.get("RoleArn"))
     return MachineSpec(
@@ -48,7 +47,7 @@ def read_machine(
         source=definition.source,
         role_arn=None if role is None else _role(scope.text(role, f"{logical_id}.Role")),
         tags=_tags(scope, properties.get("Tags"), f"{logical_id}.Tags"),
-        logging=None if logging is None else scope.members(logging, f"{logical_id}.Logging") or None,
+        configuration=_configuration(scope, properties, logical_id),
         publish=alias is not None,
         aliases=() if alias is None else (scope.text(alias, f"{logical_id}.AutoPublishAlias"),),
     )
@@ -64,6 +63,28 @@ def version_of(scope: Scope, logical_id: str) -> str:
     """The machine's name, of an AWS::StepFunctions::StateMachineVersion. Raises TemplateError."""
     arn = scope.text(scope.reference(logical_id, logical_id), logical_id)
     return arn.split(":")[-2]
+
+
+def _configuration(scope: Scope, properties: Mapping[str, Json], at: str) -> dict[str, Json]:
+    """Logging and tracing, under SAM's names or CloudFormation's, as CreateStateMachine takes them."""
+    found: dict[str, Json] = {}
+    for name, sam, cloudformation in (
+        ("loggingConfiguration", "Logging", "LoggingConfiguration"),
+        ("tracingConfiguration", "Tracing", "TracingConfiguration"),
+    ):
+        members = scope.members(properties.get(sam, properties.get(cloudformation)), f"{at}.{sam}")
+        if members:
+            found[name] = _member_names(members)
+    return found
+
+
+def _member_names(value: Json) -> Json:
+    """A value with the API's names of members, and its truths: `IncludeExecutionData: 'true'` is one."""
+    if isinstance(value, dict):
+        return {name[:1].lower() + name[1:]: _member_names(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_member_names(item) for item in value]
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 def _role(text: str) -> str | None:

@@ -80,6 +80,7 @@ class TemplateApp(Stepwell):
             role_arn=spec.role_arn,
             tags=spec.tags,
             definition=spec.definition,
+            configuration=spec.configuration,
         )
 
     def _add_schedule(self, spec: ScheduleSpec) -> None:

@@ -50,6 +50,9 @@ Resources:
       DefinitionSubstitutions: {GreetArn: !GetAtt Greet.Arn, Short: !Ref Short}
       AutoPublishAlias: live
       Tags: {team: greetings}
+      Logging:
+        Level: ALL
+        Destinations: [CloudWatchLogsLogGroup: {LogGroupArn: 'arn:aws:logs:us-east-1:123456789012:log-group:flow:*'}]
       Events:
         Start: {Type: Api, Properties: {Path: /flows, Method: post}}
   Worker: {Type: AWS::StepFunctions::Activity, Properties: {Name: worker}}
@@ -140,6 +143,7 @@ def test_a_sam_app_runs_as_it_is(serve: Serve, folder: Path) -> None:
         **{"name": "Ada", "greeting": "GOOD DAY, ADA", "short": {"from": "Short"}}
     }
     assert client.list_tags_for_resource(resourceArn=machine)["tags"] == [{"key": "team", "value": "greetings"}]
+    assert client.describe_state_machine(stateMachineArn=machine)["loggingConfiguration"]["level"] == "ALL"
     assert [activity["name"] for activity in client.list_activities()["activities"]] == ["worker"]
 
     status, headers, body = call(server, "/greetings/Ada")
@@ -188,3 +192,15 @@ def test_a_template_with_a_fault_is_not_served(folder: Path, shell: Shell) -> No
         " template.\n"
     )
     assert not (folder / "stepwell.db").exists()
+
+
+def test_a_template_reloads_when_it_changes(serve: Serve, folder: Path) -> None:
+    server = serve(str(folder / "template.yaml"), "--watch")
+    machine = machine_of(server)
+    (folder / "template.yaml").write_text(TEMPLATE.replace("Default: hello", "Default: welcome"))
+    deadline = time.monotonic() + 30
+    while "stepwell: reloaded: function Greet" not in server.log.read_text():
+        assert time.monotonic() < deadline, server.log.read_text()
+        time.sleep(0.05)
+    started = client_of(server).start_execution(stateMachineArn=machine, input='{"name": "Ada"}')
+    assert output_of(server, started["executionArn"])["greeting"] == "WELCOME, ADA"

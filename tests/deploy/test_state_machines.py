@@ -72,14 +72,27 @@ def test_a_definition_may_be_a_text_of_functions(machine: Callable[..., MachineS
     assert json.loads(found.definition)["States"]["A"]["Comment"] == "eu-west-1"
 
 
-def test_name_type_tags_role_and_logging_are_read(machine: Callable[..., MachineSpec]) -> None:
+def test_name_type_tags_and_role_are_read(machine: Callable[..., MachineSpec]) -> None:
     found = machine(
         "DefinitionUri: a.json, Name: !Sub 'x-${AWS::Region}', Type: EXPRESS, Tags: {team: shop},"
-        " Role: 'arn:aws:iam::123456789012:role/r', Logging: {Level: ALL}",
+        " Role: 'arn:aws:iam::123456789012:role/r'",
         **{"a.json": PASSES},
     )
     assert (found.name, found.type, found.tags) == ("x-eu-west-1", "EXPRESS", {"team": "shop"})
-    assert (found.role_arn, found.logging) == ("arn:aws:iam::123456789012:role/r", {"Level": "ALL"})
+    assert found.role_arn == "arn:aws:iam::123456789012:role/r"
+
+
+def test_logging_and_tracing_are_read_as_the_api_takes_them(machine: Callable[..., MachineSpec]) -> None:
+    found = machine(
+        "DefinitionUri: a.json, Tracing: {Enabled: true}, Logging: {Level: ALL, IncludeExecutionData: 'true',"
+        " Destinations: [CloudWatchLogsLogGroup: {LogGroupArn: 'arn:aws:logs:eu-west-1:1:log-group:g:*'}]}",
+        **{"a.json": PASSES},
+    )
+    group = {"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:eu-west-1:1:log-group:g:*"}}
+    assert found.configuration == {
+        "loggingConfiguration": {"level": "ALL", "includeExecutionData": True, "destinations": [group]},
+        "tracingConfiguration": {"enabled": True},
+    }
 
 
 def test_cloudformation_has_names_of_its_own(machine: Callable[..., MachineSpec]) -> None:
