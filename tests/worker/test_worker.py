@@ -188,3 +188,26 @@ def test_a_call_that_nobody_wants_any_more_is_taken_from_its_worker(fleet: Fleet
     gate = fleet.folder / "gate"
     gate.touch()
     assert fleet.ended(fleet.start("gated", gate=str(gate)))["status"] == "SUCCEEDED"
+
+
+def test_a_call_is_handed_out_again_where_its_worker_and_the_server_were_killed(fleet: Fleet) -> None:
+    gate = fleet.folder / "gate"
+    fleet.work("a", "--function", "gated")
+    execution = fleet.start("gated", gate=str(gate))
+    until(fleet.runs)
+    fleet.kill("a")
+    fleet.restart()
+    fleet.work("b", "--function", "gated")
+    until(lambda: len(fleet.runs()) == 2)
+    gate.touch()
+    assert json.loads(fleet.ended(execution)["output"]) == {"worker": "b"}
+
+
+def test_calls_that_wait_for_a_worker_hold_up_no_stop_of_the_server(fleet: Fleet) -> None:
+    execution = fleet.start("works", n=1)
+    fleet.client("stepfunctions").describe_execution(executionArn=execution)
+    assert fleet.server is not None
+    fleet.server.terminate(seconds=8)  # less than the grace period of ten
+    fleet.serve(fleet.server.port)
+    fleet.work("a", "--function", "work")
+    assert fleet.ended(execution)["status"] == "SUCCEEDED"
