@@ -118,7 +118,7 @@ async def serve(settings: Settings) -> None:
         watching(load, app, settings, functions, context),
     ):
         of_jobs = job_routes(jobs, app.job_routes, context, auth)
-        of_workers = [*worker_routes(functions.logs, context), *scheduler_routes(schedules, context)]
+        of_workers = [*worker_routes(functions, context), *scheduler_routes(schedules, context)]
         of_notices = notification_routes(rules, post, context)
         await make_resources(app, context)
         front = front_routes(app, functions, api, settings)

@@ -1,6 +1,7 @@
-"""What workers on other machines find: activities, leases that outlive the server, and a place for their log lines.
+"""What workers on other machines find: activities, leases that outlive the server, and where to tell what handlers say.
 
     POST /workers/logs {"lines": [{"time", "function", "requestId", "execution", "message", "stream"}]}
+    POST /workers/progress {"progress": [{"execution", "fraction", "message"}]}
 
 Rules that must stay true here:
 - Lines of workers go in where those of this server's own processes do.
@@ -9,7 +10,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from starlette.requests import Request as HttpRequest
@@ -22,8 +23,9 @@ from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
 from stepwell.store.leases import LeaseRow
 from stepwell.store.protocol import Store
+from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.lease import KeptLease
-from stepwell.tasks.logs import FunctionLogLine, OnLog
+from stepwell.tasks.logs import FunctionLogLine
 
 _MAX_BODY: Final = 4 * 1024 * 1024  # bytes
 
@@ -65,23 +67,50 @@ class _Lines(msgspec.Struct):
     lines: list[_Line]
 
 
-def worker_routes(on_log: OnLog, context: ApiContext) -> list[Route]:
+class _Progress(msgspec.Struct):
+    execution: str
+    fraction: float
+    message: str | None = None
+
+
+class _Progresses(msgspec.Struct):
+    progress: list[_Progress]
+
+
+_T = TypeVar("_T")
+
+
+def worker_routes(functions: LambdaService, context: ApiContext) -> list[Route]:
     """The routes of a server for its workers."""
 
     async def take_lines(request: HttpRequest) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _MAX_BODY:
-                raise LambdaFault("RequestTooLargeException", f"more than {_MAX_BODY} bytes of lines at once", 413)
-        try:
-            sent = msgspec.json.decode(body, type=_Lines)
-        except msgspec.DecodeError as fault:
-            raise LambdaFault("InvalidRequestContentException", f"these are no lines: {fault}") from None
+        sent = await _read(request, _Lines)
         for line in sent.lines:
-            on_log(
+            functions.logs(
                 FunctionLogLine(line.function, line.request_id, line.time, line.message, line.execution, line.stream)
             )
         return answer(b"{}")
 
-    return [Route("/workers/logs", answering(context, take_lines), methods=["POST"])]
+    async def take_progress(request: HttpRequest) -> Response:
+        sent = await _read(request, _Progresses)
+        for told in sent.progress:
+            functions.progressed(told.execution, told.fraction, told.message)
+        return answer(b"{}")
+
+    return [
+        Route("/workers/logs", answering(context, take_lines), methods=["POST"]),
+        Route("/workers/progress", answering(context, take_progress), methods=["POST"]),
+    ]
+
+
+async def _read(request: HttpRequest, kind: type[_T]) -> _T:
+    """The body of a request. Raises LambdaFault."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BODY:
+            raise LambdaFault("RequestTooLargeException", f"more than {_MAX_BODY} bytes at once", 413)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as fault:
+        raise LambdaFault("InvalidRequestContentException", f"the body is not as it should be: {fault}") from None

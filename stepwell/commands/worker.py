@@ -73,6 +73,7 @@ async def _work(app: Stepwell, settings: Settings, options: argparse.Namespace) 
     from stepwell.tasks.lambda_service import LambdaService
     from stepwell.worker.lines import LineSender
     from stepwell.worker.posts import make_posts
+    from stepwell.worker.progress import ProgressSender
     from stepwell.worker.server import Server
     from stepwell.worker.signing import find_signature
     from stepwell.worker.worker import Worker
@@ -83,15 +84,16 @@ async def _work(app: Stepwell, settings: Settings, options: argparse.Namespace) 
         os.environ.setdefault(name, value)
     registry, posts = make_posts(app, settings.region, settings.account, options.function)
     server = Server(url, len(posts) + 16, find_signature(settings.region))
-    lines = LineSender(server)
+    lines, progress = LineSender(server), ProgressSender(server)
     functions = LambdaService(registry, region=settings.region, account=settings.account, on_log=lines)
+    functions.on_progress = progress
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stop, number)
     name = options.name or f"{socket.gethostname()}:{os.getpid()}"
     print(f"stepwell worker {name} works for {url}: {_listed(posts)}", flush=True)
     try:
-        await Worker(server, functions, lines, name).run(posts, stop, settings.grace)
+        await Worker(server, functions, lines, progress, name).run(posts, stop, settings.grace)
     finally:
         server.close()
 

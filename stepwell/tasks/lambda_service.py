@@ -127,7 +127,7 @@ class LambdaService:
     async def _run(self, function: Function, call: Invocation) -> Answer:
         held = self._held.get(function.name)
         if held is None:
-            runner = make_runner(function, self._region, self._aws, self._guard, self._on_log, self._progressed)
+            runner = make_runner(function, self._region, self._aws, self._guard, self._on_log, self.progressed)
             held = self._held[function.name] = _Held(runner)
         held.calls += 1
         try:
@@ -238,6 +238,7 @@ class LambdaService:
         """The processes of all functions."""
         return tuple(pid for held in (*self._held.values(), *self._retired) for pid in held.runner.pids)
 
-    def _progressed(self, execution_arn: str | None, fraction: float, message: str | None) -> None:
+    def progressed(self, execution_arn: str | None, fraction: float, message: str | None) -> None:
+        """A handler that works for an execution says how far it is."""
         if self.on_progress is not None:
             self.on_progress(execution_arn, fraction, message)

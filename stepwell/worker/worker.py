@@ -23,6 +23,7 @@ from stepwell.tasks.invocation import Answer
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.remote import HANDED_BACK
 from stepwell.worker.lines import LineSender
+from stepwell.worker.progress import ProgressSender
 from stepwell.worker.server import Refused, Server, Unreachable
 
 STOPPED: Final = "Stepwell.WorkerStopped"
@@ -52,10 +53,13 @@ class Post:
 class Worker:
     """`name` is what the server is told of this worker."""
 
-    def __init__(self, server: Server, functions: LambdaService, lines: LineSender, name: str) -> None:
+    def __init__(
+        self, server: Server, functions: LambdaService, lines: LineSender, progress: ProgressSender, name: str
+    ) -> None:
         self._server = server
         self._functions = functions
         self._lines = lines
+        self._progress = progress
         self._name = name
         self._running: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -64,7 +68,7 @@ class Worker:
 
     async def run(self, posts: Sequence[Post], stop: asyncio.Event, grace: float) -> None:
         """Work until `stop` is set; then end what is under way within `grace` seconds, and hand back the rest."""
-        lines = asyncio.ensure_future(self._lines.run())
+        senders = [asyncio.ensure_future(sender.run()) for sender in (self._lines, self._progress)]
         pollers = [asyncio.ensure_future(self._serve(post)) for post in posts]
         try:
             stopping = asyncio.ensure_future(stop.wait())
@@ -81,7 +85,8 @@ class Worker:
                 task.cancel()
             if self._running:
                 await asyncio.wait(self._running, timeout=_LAST_WORDS)
-            lines.cancel()
+            for sender in senders:
+                sender.cancel()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS):
                     await self._lines.flush()
@@ -147,7 +152,7 @@ class Worker:
             if not run.done():
                 self._tell(f"a call of {post.function} is no longer wanted, or another worker's: ended here")
                 return
-            await self._lines.flush()
+            await asyncio.gather(self._lines.flush(), self._progress.flush())
             await self._answer(token, run.result().answer)
         except asyncio.CancelledError:
             if not self._draining:

@@ -58,8 +58,8 @@ class Fleet:
     def journal(self) -> Path:
         return self.folder / "journal"
 
-    def serve(self, port: int = 0) -> None:
-        given = self.environment(STEPWELL_WORKER_LEASE=str(self.lease))
+    def serve(self, port: int = 0, **settings: str) -> None:
+        given = self.environment(STEPWELL_WORKER_LEASE=str(self.lease), **settings)
         if self.access_key != ("k", "s"):  # then the server asks for it
             given["STEPWELL_ACCESS_KEYS"] = ":".join(self.access_key)
         self.server = start(self.folder, ["tests.worker.served:app"], port=port, environment=given)

@@ -49,6 +49,14 @@ def refuse(event: Any, context: Any) -> None:
     raise ValueError(f"no {event['what']}")
 
 
+@app.job("far")
+def far(gate: str, context: Any) -> str:
+    """Says how far it is, and ends when the test lets it."""
+    context.progress(0.4, "fetching")
+    wait_for(gate)
+    return os.environ["WORKER"]
+
+
 @app.activity("act", concurrency=1, heartbeat=0.2)
 def act(event: Any, context: Any) -> Any:
     """An activity's task."""

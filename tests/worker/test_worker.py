@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import urlopen
 
+import httpx
 import pytest
 
 from tests.worker.conftest import PLACE, Fleet, until
@@ -211,3 +212,20 @@ def test_calls_that_wait_for_a_worker_hold_up_no_stop_of_the_server(fleet: Fleet
     fleet.serve(fleet.server.port)
     fleet.work("a", "--function", "work")
     assert fleet.ended(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_job_runs_on_a_worker_and_its_progress_is_told(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with ExitStack() as stack:
+        fleet = Fleet(tmp_path, stack)
+        fleet.serve(STEPWELL_REMOTE_FUNCTIONS="job-*")
+        fleet.work("a", "--function", "job-far")
+        assert fleet.server is not None
+        with httpx.Client(base_url=fleet.server.url, timeout=30) as http:
+            started = http.post("/jobs/far", json={"gate": str(gate)})
+            assert started.status_code == 202
+            place = started.headers["Location"]
+            until(lambda: (http.get(place).json().get("progress") or {}).get("message") == "fetching")
+            gate.touch()
+            ended = until(lambda: (found := http.get(place).json())["status"] == "COMPLETED" and found)
+            assert ended["outputs"] == "a"
