@@ -35,6 +35,7 @@ def task_of(execution: Execution, effect: TaskEffect, clock: int | None) -> Task
         clock=clock,
         brand=execution.opaque,
         submitted=effect.submitted,
+        credentials_role=effect.role,
     )
 
 

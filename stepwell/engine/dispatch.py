@@ -27,7 +27,8 @@ class Task:
     execution, from 0, all iterations and retries together; it is kept only where `test_case` names a test case of the
     mocks. `submitted` is the JSON text of a `JobSubmitted` that was committed: the job is to be followed; `looks` is
     how often this process has found it running. `clock` is the present time of a virtual clock; `brand` that of the
-    sealed values in the input, None where there are none.
+    sealed values in the input, None where there are none. `role_arn` is that of the state machine, `credentials_role`
+    that of the state's `Credentials`, None where it has none.
     """
 
     resource: Resource
@@ -44,6 +45,7 @@ class Task:
     virtual: bool = False
     submitted: str | None = None
     looks: int = 0
+    credentials_role: str | None = None
     clock: int | None = None
     brand: str | None = None
 

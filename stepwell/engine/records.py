@@ -120,6 +120,7 @@ def _effect_row(effect: TaskEffect, sink: PayloadSink, mocked: bool) -> EffectRo
             effect.deadline,
             effect.call,
             submitted,
+            effect.role,
         )
     )
     kind = "activity" if effect.resource.kind == "activity" and not mocked else "task"
@@ -129,13 +130,14 @@ def _effect_row(effect: TaskEffect, sink: PayloadSink, mocked: bool) -> EffectRo
 def effect_references(row: EffectRow) -> list[bytes]:
     """The hashes of the large texts that an effect's row refers to."""
     data = orjson.loads(row.data)
-    return [bytes.fromhex(text[0]) for text in (data[1], *data[6:]) if isinstance(text, list)]
+    return [bytes.fromhex(text[0]) for text in (data[1], *data[6:7]) if isinstance(text, list)]
 
 
 def decode_effect(row: EffectRow, text_of: Callable[[bytes], str]) -> TaskEffect:
     assert row.path is not None
     arn, input, token, state_name, deadline, call, *rest = orjson.loads(row.data)
+    submitted, role = (*rest, None, None)[:2]  # earlier versions kept neither
     input, submitted = (
-        text_of(bytes.fromhex(text[0])) if isinstance(text, list) else text for text in (input, *(rest or (None,)))
+        text_of(bytes.fromhex(text[0])) if isinstance(text, list) else text for text in (input, submitted)
     )
-    return TaskEffect(row.id, row.path, parse_resource(arn), input, token, state_name, deadline, call, submitted)
+    return TaskEffect(row.id, row.path, parse_resource(arn), input, token, state_name, deadline, call, submitted, role)

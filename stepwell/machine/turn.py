@@ -23,7 +23,8 @@ class TaskEffect:
     """A task is to be carried out. `id` is the id of the event that scheduled it.
 
     `submitted` is the answer to its call, a JSON text, where a service has taken the job of a `.sync` task: the job is
-    then to be followed, and `id` is that of the event TaskSubmitted.
+    then to be followed, and `id` is that of the event TaskSubmitted. `role` is the ARN of the role in the state's
+    `Credentials`.
     """
 
     id: int
@@ -35,6 +36,7 @@ class TaskEffect:
     deadline: int | None
     call: int
     submitted: str | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,3 +204,11 @@ def test_arguments_that_cannot_be_used_fail_the_state_before_anything_is_schedul
         """The Parameters '{"Payload":1}' could not be used to start the Task: """
         "[The field 'FunctionName' is required but was missing]"
     )
+
+
+@pytest.mark.parametrize("credentials", [{"RoleArn": "arn:aws:iam::1:role/r"}, {"RoleArn.$": "$.role"}])
+def test_the_role_of_the_credentials_goes_with_the_task(credentials: dict[str, str]) -> None:
+    work = {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "f"}, "Credentials": credentials}
+    journey = Journey(machine({"Work": work}), {"role": "arn:aws:iam::1:role/r"})
+    assert journey.task().role == "arn:aws:iam::1:role/r"
+    assert task(INVOKE, Parameters={"FunctionName": "f"}).task().role is None

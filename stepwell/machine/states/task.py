@@ -62,8 +62,9 @@ def perform(run: Run, frame: Frame, state: Task) -> None:
         details["timeoutInSeconds"] = timeout
     if heartbeat is not None:
         details["heartbeatInSeconds"] = heartbeat
+    role = None if state.credentials is None else _role(state.credentials.evaluate(inner))
     if state.credentials is not None:
-        details["taskCredentials"] = _credentials(state.credentials.evaluate(inner))
+        details["taskCredentials"] = {"roleArn": role}
     if exceeds_limit(arguments.text):
         raise StateFailed(too_large(state.name, terminal=True))
     family = _FAMILY[resource.kind]
@@ -90,6 +91,7 @@ def perform(run: Run, frame: Frame, state: Task) -> None:
             state_name=state.name,
             deadline=deadline,
             call=run.count_call(state.name),
+            role=role if isinstance(role, str) else None,
         )
     )
 
@@ -102,9 +104,8 @@ def _seconds(expression: Expression | None, scope: Scope) -> int | None:
     return value
 
 
-def _credentials(value: Json) -> Json:
-    role = value.get("RoleArn") if isinstance(value, dict) else None
-    return {"roleArn": role}
+def _role(value: Json) -> Json:
+    return value.get("RoleArn") if isinstance(value, dict) else None
 
 
 def _about(state: Task) -> dict[str, Json]:

@@ -18,7 +18,7 @@ from stepwell.language.values import Json, dumps, loads
 from stepwell.tasks.aws.arguments import ArgumentFault, to_arguments
 from stepwell.tasks.aws.client import AwsClients
 from stepwell.tasks.aws.dialect import Dialect, Wire
-from stepwell.tasks.aws.faults import ServiceFault, TaskFault, Unavailable, Unreachable
+from stepwell.tasks.aws.faults import RoleRefused, ServiceFault, TaskFault, Unavailable, Unreachable
 from stepwell.tasks.aws.model import Operation
 from stepwell.tasks.aws.results import to_result
 
@@ -42,7 +42,7 @@ class Calls:
             arguments = self._arguments(operation, dialect.prepared(task, loads(task.input), partial(self.ask, task)))
             for name in _token_members(operation):
                 arguments.setdefault(name, str(uuid5(NAMESPACE_URL, task.idempotency_key)))
-            result, wire = self._made(service, region_of(task), operation, arguments)
+            result, wire = self._made(task, service, operation, arguments)
             return dumps(dialect.answered(task.resource, result, wire))
         except ArgumentFault as fault:
             raise unusable(task, fault) from fault
@@ -52,11 +52,11 @@ class Calls:
             raise TaskFault(*dialect.unreached(operation, unreached)) from unreached
 
     def ask(self, task: Task, action: str, given: Json) -> dict[str, Json]:
-        """Another call of the service that a task calls. Raises ServiceFault, Unreachable; and Unavailable or
-        ArgumentFault where the service's model does not know what is asked."""
+        """Another call of the service that a task calls. Raises ServiceFault, Unreachable, TaskFault; and Unavailable
+        or ArgumentFault where the service's model does not know what is asked."""
         service, _ = self.dialect.target(task.resource)
         operation = self.clients.operation(service, action)
-        return self._made(service, region_of(task), operation, self._arguments(operation, given))[0]
+        return self._made(task, service, operation, self._arguments(operation, given))[0]
 
     def refused(self, task: Task, action: str, fault: ServiceFault) -> TaskFault:
         """What it means to a task that another call about it was refused."""
@@ -67,9 +67,12 @@ class Calls:
         return to_arguments(operation, given, self.dialect.spelling, self.dialect.serialised)
 
     def _made(
-        self, service: str, region: str, operation: Operation, arguments: dict[str, object]
+        self, task: Task, service: str, operation: Operation, arguments: dict[str, object]
     ) -> tuple[dict[str, Json], Wire]:
-        answer = self.clients.call(service, region, operation, arguments)
+        try:
+            answer = self.clients.call(service, region_of(task), operation, arguments, task.credentials_role)
+        except RoleRefused as refused:
+            raise TaskFault("States.Permissions", str(refused)) from refused
         return to_result(operation, answer.members, self.dialect.spelling, self.dialect.time), answer.wire
 
 

@@ -8,13 +8,14 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
 from stepwell.tasks.aws.dialect import Wire
-from stepwell.tasks.aws.faults import ServiceFault, Unavailable, Unreachable
+from stepwell.tasks.aws.faults import RoleRefused, ServiceFault, Unavailable, Unreachable
 from stepwell.tasks.aws.model import Operation, ServiceModel
 from stepwell.tasks.aws.names import botocore_name
 
@@ -24,6 +25,8 @@ MAX_CALLS: Final = 64
 _CONNECT_SECONDS: Final = 10
 _READ_SECONDS: Final = 900  # the longest that a service takes is a function's 15 minutes
 _MAX_STREAM: Final = 262_145  # bytes; one more than the result of a task may have, which the execution is told
+
+_KEPT: Final = 256  # clients, and sessions of roles
 
 _HEADERS: Final = "StepwellHeaders"
 _MADE_UP: Final = {"aws_access_key_id": "stepwell", "aws_secret_access_key": "stepwell"}
@@ -52,7 +55,8 @@ class AwsClients:
         self._session: Any = None  # of botocore
         self._names: Mapping[str, str] = {}  # botocore's, by key
         self._models: dict[str, ServiceModel] = {}
-        self._clients: dict[tuple[str, str, str | None], Any] = {}
+        self._clients: OrderedDict[tuple[str, str, str | None, str | None], Any] = OrderedDict()
+        self._roles: OrderedDict[tuple[str, str], Any] = OrderedDict()  # sessions of botocore
 
     def operation(self, service: str, action: str) -> Operation:
         """The operation of a service, both as an ARN names them. Raises Unavailable."""
@@ -68,13 +72,20 @@ class AwsClients:
             raise Unavailable(f"The model of {model.service_id} in this version of botocore has no action {action}.")
         return operation
 
-    def call(self, service: str, region: str, operation: Operation, arguments: Mapping[str, object]) -> Answer:
-        """Raises ServiceFault, Unreachable."""
+    def call(
+        self,
+        service: str,
+        region: str,
+        operation: Operation,
+        arguments: Mapping[str, object],
+        role: str | None = None,
+    ) -> Answer:
+        """`role` is the ARN of a role to call in. Raises ServiceFault, Unreachable, RoleRefused."""
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            client = self._client(_key(service), region, self._endpoint(operation.model))
+            client = self._client(_key(service), region, self._endpoint(operation.model), role)
             answer = getattr(client, xform_name(operation.name))(**arguments)
             about = answer.pop("ResponseMetadata")
             members = {name: _read(value) for name, value in answer.items()}
@@ -120,20 +131,21 @@ class AwsClients:
                 found = self._models[key] = ServiceModel(session.get_service_data(self._names[key]))
         return found
 
-    def _client(self, key: str, region: str, endpoint: str | None) -> Any:
+    def _client(self, key: str, region: str, endpoint: str | None, role: str | None) -> Any:
         """To make a client is not safe on two threads at once; to use it is."""
         from botocore.config import Config
 
         with self._lock:
-            client = self._clients.get((key, region, endpoint))
+            asked = (key, region, endpoint, role)
+            client = self._clients.get(asked)
             if client is None:
-                session = self._opened()
+                session = self._opened() if role is None else self._in_role(role, region, endpoint)
                 client = session.create_client(
                     self._names[key],
                     region_name=region,
                     endpoint_url=endpoint,
                     # An endpoint of the user's own takes any credentials, AWS itself none that were made up.
-                    **({} if endpoint is None or not self._made_up else _MADE_UP),
+                    **({} if endpoint is None or not self._made_up or session is not self._session else _MADE_UP),
                     config=Config(
                         retries={"total_max_attempts": 1},
                         parameter_validation=False,
@@ -146,8 +158,51 @@ class AwsClients:
                     ),
                 )
                 client.meta.events.register("response-received", _keep_headers)
-                self._clients[key, region, endpoint] = client
+                self._clients[asked] = client
+                if len(self._clients) > _KEPT:
+                    self._clients.popitem(last=False)
         return client
+
+    def _in_role(self, role: str, region: str, endpoint: str | None) -> Any:
+        """A session whose credentials are those of a role, fetched from AWS STS and refreshed before they run out.
+
+        Where the service has an endpoint of the user's own, and STS has none, the role means nothing: it is passed
+        over.
+        """
+        from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.session import Session
+
+        own = self._opened()
+        sts = self._environ.get("AWS_ENDPOINT_URL_STS") or self._environ.get("AWS_ENDPOINT_URL") or None
+        if endpoint is not None and sts is None:
+            return own
+        session = self._roles.get((role, region))
+        if session is None:
+            more = _MADE_UP if sts is not None and self._made_up else {}
+
+            def client_of(service: str, **given: Any) -> Any:
+                with self._lock:
+                    return own.create_client(service, region_name=region, endpoint_url=sts, **{**given, **more})
+
+            fetcher = AssumeRoleCredentialFetcher(
+                client_creator=client_of,
+                source_credentials=_source(own, more),
+                role_arn=role,
+                extra_args={"RoleSessionName": "stepwell"},
+            )
+
+            def fetch() -> Any:
+                try:
+                    return fetcher.fetch_credentials()
+                except (BotoCoreError, ClientError) as error:
+                    raise RoleRefused(f"The role {role} cannot be assumed: {error}") from error
+
+            session = self._roles[role, region] = Session()
+            session._credentials = DeferredRefreshableCredentials(fetch, "assume-role")
+            if len(self._roles) > _KEPT:
+                self._roles.popitem(last=False)
+        return session
 
     def _opened(self) -> Any:
         """botocore's session. Raises Unavailable."""
@@ -164,6 +219,15 @@ class AwsClients:
             self._names = {_key(name): name for name in session.get_available_services()}
             self._session = session
         return self._session
+
+
+def _source(session: Any, made_up: Mapping[str, str]) -> Any:
+    """The credentials that a role is assumed with."""
+    from botocore.credentials import Credentials
+
+    if made_up:
+        return Credentials(made_up["aws_access_key_id"], made_up["aws_secret_access_key"])
+    return session.get_credentials() or Credentials(None, None)
 
 
 def _key(service: str) -> str:

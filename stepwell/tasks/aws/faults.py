@@ -28,6 +28,10 @@ class Unreachable(Exception):
     """The call did not get an answer: no credentials, no connection, no endpoint. The message says why."""
 
 
+class RoleRefused(Exception):
+    """The role that a call is to be made in cannot be assumed; the message says why."""
+
+
 class Unavailable(Exception):
     """This server cannot, or may not, make the call; the message says what to do."""
 

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from stepwell.engine.dispatch import Failed, JobSubmitted, Submitted, Succeeded, Task
+from stepwell.language.resource import parse_resource
+from stepwell.tasks.aws.client import AwsClients
+from stepwell.tasks.aws_service import aws_integrations
 from tests.tasks.aws.following import Follow, follower
 
 boto3 = pytest.importorskip("boto3")
@@ -188,3 +191,25 @@ async def test_a_cluster_of_emr_is_created_given_a_step_and_terminated(
     assert json.loads(said[0].output)["StepId"].startswith("s-")
     ended = await result("elasticmapreduce:terminateCluster.sync", ClusterId=cluster)
     assert ended["Cluster"]["Status"]["State"] == "TERMINATED"
+
+
+async def test_the_role_of_a_states_credentials_is_assumed_for_its_calls(moto: str, task: Callable[..., Task]) -> None:
+    role = "arn:aws:iam::222222222222:role/other"
+    services = aws_integrations(AwsClients([], {"AWS_ENDPOINT_URL": moto}))
+    resource = parse_resource("arn:aws:states:::aws-sdk:sts:getCallerIdentity")
+    for credentials, account in ((None, "123456789012"), (role, "222222222222"), (role, "222222222222")):
+        asked = task(resource, "{}", credentials_role=credentials)
+        (done,) = [outcome async for outcome in services["aws-sdk"].run(asked)]
+        assert isinstance(done, Succeeded), done
+        assert json.loads(done.output)["Account"] == account
+
+
+async def test_a_role_that_cannot_be_assumed_fails_the_task(moto: str, task: Callable[..., Task]) -> None:
+    services = aws_integrations(
+        AwsClients([], {"AWS_ENDPOINT_URL": moto, "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"})
+    )
+    resource = parse_resource("arn:aws:states:::aws-sdk:sqs:listQueues")
+    (failed,) = [one async for one in services["aws-sdk"].run(task(resource, "{}", credentials_role=ROLE))]
+    assert isinstance(failed, Failed)
+    assert failed.error == "States.Permissions"
+    assert ROLE in (failed.cause or "")
