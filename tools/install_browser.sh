@@ -15,6 +15,6 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
-if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1; then
+if ! { timeout 120 apt-get update -qq && timeout 480 apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1; then
   echo "browser: 'apt-get install chromium chromium-driver' failed. tests/browser is left out."
 fi
