@@ -28,6 +28,7 @@ from stepwell.api.context import ApiContext, open_context
 from stepwell.api.functions.later import KeptCalls
 from stepwell.api.functions.routes import function_routes
 from stepwell.api.in_process import InProcessApi
+from stepwell.api.jobs.callbacks import calling_back
 from stepwell.api.jobs.routes import job_routes
 from stepwell.api.logs.endpoint import TARGET as LOGS
 from stepwell.api.logs.serving import kept_logs, logs_endpoint
@@ -114,6 +115,7 @@ async def serve(settings: Settings) -> None:
         running as (context, jobs),
         notifying(context.store, rules, make_sender(settings)) as post,
         scheduling(context.engine, functions, place.scheduler_prefix, ours, settings.clock != "real") as schedules,
+        calling_back(jobs, post, os.environ),
         started(apps),
         watching(load, app, settings, functions, context),
     ):

@@ -98,6 +98,7 @@ class Jobs:
         self._watchers: dict[str, set[asyncio.Future[None]]] = {}
         self._watched: dict[int, str] = {}
         self._secret = b""
+        self.some_ended = asyncio.Event()  # set whenever executions, or jobs without one, have ended
         self.progress = ProgressBoard(self._store, now, self._wake)
         self._expiry = Expiry(engine.store, now)
         self._job_machines = {machine_arn(job.machine_name).rpartition(":")[2] for job in types.values()}
@@ -191,6 +192,7 @@ class Jobs:
             # Whether anything is secret in it is not known where its machine is not.
             input_ = "{}" if job.sensitive or self._engine.secrets.used else request.input
             await self._store.keep_ended(key, new, input_, NOT_HANDED_OVER, str(reason))
+            self.some_ended.set()
         self._expiry.expect(new.expires_at)
         return Kept(id_, new.created_at, new.expires_at)
 
@@ -263,6 +265,7 @@ class Jobs:
                 now = self._now()
                 if await self._store.end_queued(queued.key, "FAILED", NOT_HANDED_OVER, str(outcome), now):
                     slots.queued -= 1
+                self.some_ended.set()
                 self._wake(queued.id)
             else:
                 faults.append(outcome)
@@ -272,6 +275,7 @@ class Jobs:
 
     def _ended(self, key: int) -> None:
         """An execution has ended: its slot is free, and who waits for it hears of it."""
+        self.some_ended.set()
         id_ = self._watched.get(key)
         if id_ is not None:
             self._wake(id_)
@@ -299,6 +303,14 @@ class Jobs:
         if latest is None or (row.progress_at is not None and row.progress_at >= latest.at):
             return row
         return replace(row, fraction=latest.fraction, message=latest.message, progress_at=latest.at)
+
+    async def to_be_told(self, limit: int) -> Sequence[str]:
+        """See `store.jobs.Jobs.to_be_told`."""
+        return await self._store.to_be_told(limit)
+
+    async def was_told(self, id: str) -> None:
+        """See `store.jobs.Jobs.was_told`."""
+        await self._store.was_told(id)
 
     async def position(self, row: JobRow) -> int | None:
         """The place of a job in the queue, from 1; None where it does not wait."""
@@ -346,6 +358,7 @@ class Jobs:
                 cause = "The job was cancelled before it started."
                 if await self._store.end_queued(row.key, "CANCELLED", CANCELLED, cause, self._now()):
                     self._slots[type_].queued -= 1
+                    self.some_ended.set()
                     self._wake(row.new.id)
                     return
         elif row.outcome is not None:

@@ -20,7 +20,7 @@ class NewJob:
     """The part of a job that never changes. Times are milliseconds since 1970.
 
     `group` is what jobs are limited by beside their type, `caller` who asked for it. `fingerprint` tells two requests
-    with the same idempotency key apart. `callback` is the address that hears of the end.
+    with the same idempotency key apart. `callback` is the address that is still to hear of the end.
     """
 
     id: str
@@ -138,6 +138,14 @@ class Jobs(Protocol):
 
     async def running(self) -> Sequence[tuple[int, str, str | None]]:
         """Key, type and group of every job whose execution runs."""
+        ...
+
+    async def to_be_told(self, limit: int) -> Sequence[str]:
+        """Ids of jobs that have ended, with a callback that is still to be made."""
+        ...
+
+    async def was_told(self, id: str) -> None:
+        """The callback of a job is made."""
         ...
 
     async def report(self, rows: Sequence[ProgressRow]) -> None:

@@ -97,8 +97,8 @@ _SCHEMAS: Final[dict[str, Any]] = {
 class OpenApi:
     """Made once: nothing of it changes while the server runs."""
 
-    def __init__(self, types: Mapping[str, JobType], signatures: Mapping[str, Arguments], callbacks: bool) -> None:
-        self._document = orjson.dumps(_document(types, signatures, callbacks))
+    def __init__(self, types: Mapping[str, JobType], signatures: Mapping[str, Arguments]) -> None:
+        self._document = orjson.dumps(_document(types, signatures))
         folder = files("stepwell.api.jobs") / "page"
         self._page, self._script, self._style = (
             (folder / name).read_bytes() for name in ("docs.html", "docs.js", "docs.css")
@@ -122,13 +122,13 @@ def _of_page(content: bytes, kind: str) -> Response:
     return Response(content, headers=headers, media_type=kind)
 
 
-def _document(types: Mapping[str, JobType], signatures: Mapping[str, Arguments], callbacks: bool) -> Mapping[str, Any]:
+def _document(types: Mapping[str, JobType], signatures: Mapping[str, Arguments]) -> Mapping[str, Any]:
     components: dict[str, Any] = {}
     paths: dict[str, Any] = {}
     for name, job in types.items():
         input_ = _schema(signatures[name].model.schema(_TEMPLATE), components)
         output = _schema(signatures[name].output.schema(_TEMPLATE), components)
-        paths[f"/jobs/{name}"] = {"post": _start(job, input_, output, callbacks)}
+        paths[f"/jobs/{name}"] = {"post": _start(job, input_, output)}
     paths["/jobs"] = {"get": _list(sorted(types))}
     paths["/jobs/{id}"] = {"parameters": [_id()], "get": _get(), "delete": _delete()}
     paths["/jobs/{id}/events"] = {"parameters": [_id()], "get": _events()}
@@ -146,11 +146,11 @@ def _schema(found: tuple[dict[str, Any], dict[str, Any]], components: dict[str, 
     return schema
 
 
-def _start(job: JobType, input_: dict[str, Any], output: dict[str, Any], callbacks: bool) -> dict[str, Any]:
+def _start(job: JobType, input_: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:
     summary, description = _words(job)
     parameters = [
         _header("Idempotency-Key", "The same key and body give the same answer, for as long as the job is kept."),
-        *([_header("Callback-URL", "An address that hears of the end.")] if callbacks else []),
+        _header("Callback-URL", "An address that hears of the end: the job is posted there as it is then."),
     ]
     started = _json("Started", "The job was taken in.")
     started["headers"] = {

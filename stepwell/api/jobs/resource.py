@@ -36,6 +36,7 @@ from stepwell.jobs.jobs import JobRequest, Jobs, KeyReused
 from stepwell.store.jobs import JobFilter, JobRow
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_LONGEST_URL: Final = 2_000
 _PAGE: Final = 20
 _LONGEST_PAGE: Final = 100
 _FILTERS: Final = ("type", "status", "key", "created_after", "created_before", "limit", "next")
@@ -44,11 +45,10 @@ _FILTERS: Final = ("type", "status", "key", "created_after", "created_before", "
 class JobResource:
     """`models` are the inputs by job type."""
 
-    def __init__(self, jobs: Jobs, models: dict[str, Model], context: ApiContext, callbacks: bool) -> None:
+    def __init__(self, jobs: Jobs, models: dict[str, Model], context: ApiContext) -> None:
         self._jobs = jobs
         self._models = models
         self._context = context
-        self._callbacks = callbacks
 
     # -- start
 
@@ -72,7 +72,7 @@ class JobResource:
                     group=group_of(job, value, caller_of(request)),
                     caller=caller_of(request),
                     idempotency_key=_idempotency_key(request),
-                    callback=self._callback(request),
+                    callback=_callback(request),
                 )
             )
         except KeyReused:
@@ -93,17 +93,6 @@ class JobResource:
             "links": {"self": location, "events": f"{location}/events"},
         }
         return _answer(body, 202, {"Location": location, "Retry-After": "1"})
-
-    def _callback(self, request: Request) -> str | None:
-        url = request.headers.get("callback-url")
-        if url is None:
-            return None
-        if not self._callbacks:
-            raise invalid_parameter("header", "Callback-URL", url, "nothing: this server sends no callbacks")
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > 2_000:
-            raise invalid_parameter("header", "Callback-URL", url, "an http or https address")
-        return url
 
     # -- one job
 
@@ -215,6 +204,20 @@ def _idempotency_key(request: Request) -> str | None:
     if key is not None and not _KEY.fullmatch(key):
         raise invalid_parameter("header", "Idempotency-Key", key, "1 to 255 visible ASCII characters, such as a UUID")
     return key
+
+
+def _callback(request: Request) -> str | None:
+    url = request.headers.get("callback-url")
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.username is None
+    except ValueError:
+        sound = False
+    if not sound or len(url) > _LONGEST_URL or not url.isprintable() or " " in url:
+        raise invalid_parameter("header", "Callback-URL", url, "an http or https address, without a user's name")
+    return url
 
 
 def _filter(status: str | None) -> JobFilter:

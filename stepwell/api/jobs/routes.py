@@ -31,21 +31,18 @@ def job_routes(
     single: Mapping[str, JobRoute],
     context: ApiContext,
     auth: Auth | None = None,
-    *,
-    callbacks: bool = False,
 ) -> list[BaseRoute]:
     """The routes of a server, for `create_app`; none where there are no job types.
 
-    `auth` recognises the callers of single routes: nobody else asks there. `callbacks` says that ends are told to the
-    addresses that clients give.
+    `auth` recognises the callers of single routes: nobody else asks there.
     """
     if not jobs.types:
         return []
     signatures = {name: _signature(jobs, name) for name in jobs.types}
     models = {name: arguments.model for name, arguments in signatures.items()}
-    resource = JobResource(jobs, models, context, callbacks)
+    resource = JobResource(jobs, models, context)
     events = JobEvents(jobs, context)
-    openapi = OpenApi(jobs.types, signatures, callbacks)
+    openapi = OpenApi(jobs.types, signatures)
 
     def at(path: str, **handlers: Handler) -> BaseRoute:
         return Route(path, _Methods(handlers))

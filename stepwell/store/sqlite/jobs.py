@@ -80,6 +80,11 @@ _RUNNING = """
 SELECT j.key, j.type, j.group_key FROM progress AS p CROSS JOIN jobs AS j USING (key) WHERE p.status = 'RUNNING'
 """
 
+_TO_BE_TOLD = """
+SELECT j.id FROM jobs AS j LEFT JOIN progress AS p USING (key)
+WHERE j.callback IS NOT NULL AND (j.outcome IS NOT NULL OR p.status <> 'RUNNING') LIMIT ?
+"""
+
 _REPORT = Bulk(
     4,
     """
@@ -158,6 +163,14 @@ class SqliteJobs:
 
     async def running(self) -> Sequence[tuple[int, str, str | None]]:
         return await self._lister.read(lambda connection: connection.execute(_RUNNING).fetchall())
+
+    async def to_be_told(self, limit: int) -> Sequence[str]:
+        return await self._lister.read(
+            lambda connection: [row[0] for row in connection.execute(_TO_BE_TOLD, (limit,)).fetchall()]
+        )
+
+    async def was_told(self, id: str) -> None:
+        await self._write("UPDATE jobs SET callback = NULL WHERE id = ?", (id,))
 
     async def report(self, rows: Sequence[ProgressRow]) -> None:
         values: list[Row] = [(row.id, row.fraction, row.message, row.at) for row in rows]
