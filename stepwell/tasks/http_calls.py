@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from stepwell.tasks.call_log import unframed
 from stepwell.tasks.invocation import (
     MAX_RESPONSE,
     UNKNOWN,
@@ -70,7 +71,7 @@ class HttpCalls:
         finally:
             request.hang_up()
         with suppress(ValueError):
-            write(base64.b64decode(answered.headers.get("x-amz-log-result", "")))
+            write(unframed(base64.b64decode(answered.headers.get("x-amz-log-result", ""))))
         return _answer(call, answered, self._url, self._timeout)
 
     def _connection(self) -> http.client.HTTPConnection:

@@ -44,6 +44,7 @@ class Invocation:
     request_id: str
     function_arn: str
     event: bytes
+    version: str = LATEST
     idempotency_key: str | None = None
     execution_arn: str | None = None
     """The execution whose task this call is."""
@@ -65,7 +66,9 @@ UNKNOWN = "Lambda.Unknown"
 SERVICE_EXCEPTION = "Lambda.ServiceException"
 """The error of a call that never reached the function."""
 
-_PLATFORM_ERRORS = ("Sandbox.Timedout", "Runtime.ExitError", "Runtime.InvalidEntrypoint")
+TIMED_OUT = "Sandbox.Timedout"
+EXITED = "Runtime.ExitError"
+_PLATFORM_ERRORS = (TIMED_OUT, EXITED, "Runtime.InvalidEntrypoint")
 
 
 def reported_error(error: str) -> str:
@@ -79,9 +82,7 @@ def reported_error(error: str) -> str:
 
 def timed_out(request_id: str, timeout: float) -> Answer:
     """The function ran over its own timeout."""
-    return _platform_error(
-        "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
-    )
+    return _platform_error(TIMED_OUT, f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds")
 
 
 def exited(request_id: str, status: int) -> Answer:
@@ -92,7 +93,7 @@ def exited(request_id: str, status: int) -> Answer:
         reason = f"Runtime exited with error: exit status {status}"
     else:
         reason = "Runtime exited without providing a reason"
-    return _platform_error("Runtime.ExitError", f"RequestId: {request_id} Error: {reason}")
+    return _platform_error(EXITED, f"RequestId: {request_id} Error: {reason}")
 
 
 def not_started(request_id: str, reason: str) -> Answer:

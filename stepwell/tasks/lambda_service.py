@@ -114,6 +114,7 @@ class LambdaService:
         call = Invocation(
             request_id=request_id,
             function_arn=arn,
+            version=version,
             event=event.encode(),
             client_context=client_context,
             idempotency_key=idempotency_key,

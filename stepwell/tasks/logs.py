@@ -187,9 +187,13 @@ class LineCutter:
             self._begun[key] = rest
 
     def flush(self, request_id: str | None) -> None:
-        """Tell the lines that a request has begun and not ended: it will write no more."""
+        """Tell the lines that a request has begun and not ended."""
         for key in [key for key in self._begun if key[0] == request_id]:
             self._tell(request_id, self._begun.pop(key))
+
+    def end(self, request_id: str | None) -> None:
+        """A request will write no more."""
+        self.flush(request_id)
         self._executions.pop(request_id, None)
 
     def close(self) -> None:

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
 from stepwell.tasks import invocation
+from stepwell.tasks.call_log import CallLog, peak_memory
 from stepwell.tasks.frames import Head
 from stepwell.tasks.function import Function
-from stepwell.tasks.function_environment import LOG_STREAM
+from stepwell.tasks.function_environment import LOG_STREAM, memory_size
 from stepwell.tasks.guard import Guard
-from stepwell.tasks.invocation import MAX_TAIL, Answer, Invocation
+from stepwell.tasks.invocation import Answer, Invocation
 from stepwell.tasks.kinds.start import WorkerStart
 from stepwell.tasks.logs import LineCutter, OnLog, new_stream
 from stepwell.tasks.process import WorkerProcess
@@ -34,7 +36,7 @@ _CANCEL_TIME = 1.0  # seconds that a cancelled coroutine has to come to its end
 class _Call:
     """A call on its way. `process` is None while it waits."""
 
-    __slots__ = ("answer", "invocation", "number", "process", "tail", "timer")
+    __slots__ = ("answer", "invocation", "log", "number", "process", "timer")
 
     def __init__(self, number: int, invocation: Invocation, answer: asyncio.Future[Answer]) -> None:
         self.number = number
@@ -42,13 +44,13 @@ class _Call:
         self.answer = answer
         self.process: _Process | None = None
         self.timer: asyncio.TimerHandle | None = None
-        self.tail: bytearray | None = bytearray() if invocation.tail else None
+        self.log: CallLog | None = None
 
 
 class _Process:
     """A worker process and the calls that run in it."""
 
-    __slots__ = ("asynchronous", "calls", "lines", "ready", "retired", "timer", "worker")
+    __slots__ = ("asynchronous", "began", "calls", "initialised", "lines", "ready", "retired", "timer", "worker")
 
     def __init__(self, worker: WorkerProcess, lines: LineCutter) -> None:
         self.worker = worker
@@ -58,6 +60,9 @@ class _Process:
         self.retired = False
         self.asynchronous = False
         self.timer: asyncio.TimerHandle | None = None
+        self.began = time.monotonic()
+        self.initialised: float | None = None
+        """Seconds that its start has taken; None once a call has been told."""
 
 
 class FunctionPool:
@@ -78,6 +83,7 @@ class FunctionPool:
         self._guard = guard
         self._on_log = on_log
         self._on_progress = on_progress
+        self._memory = memory_size(function)
         self._waiting: deque[_Call] = deque()
         self._processes: dict[WorkerProcess, _Process] = {}
         self._free: list[_Process] = []
@@ -150,7 +156,8 @@ class FunctionPool:
         process.calls[call.number] = call
         if len(process.calls) >= self._capacity(process):
             self._free.remove(process)
-        process.lines.begin(asked.request_id, asked.execution_arn)
+        call.log = CallLog(process.lines, asked, self._memory, process.initialised)
+        process.initialised = None
         call.timer = asyncio.get_running_loop().call_later(self._function.timeout, self._overrun, call)
         process.worker.send(
             {
@@ -165,10 +172,8 @@ class FunctionPool:
 
     def _overrun(self, call: _Call) -> None:
         request_id = call.invocation.request_id
-        assert call.process is not None
-        line = f"{request_id} Task timed out after {self._function.timeout:.2f} seconds\n".encode()
-        call.process.lines.write(request_id, 1, line)
-        self._keep_tail(call.process, request_id, line)
+        assert call.log is not None
+        call.log.write(f"{request_id} Task timed out after {self._function.timeout:.2f} seconds\n".encode())
         self._settle(call, invocation.timed_out(request_id, self._function.timeout))
         self._end_early(call)
 
@@ -192,8 +197,11 @@ class FunctionPool:
     def _settle(self, call: _Call, answer: Answer) -> None:
         if call.timer is not None:
             call.timer.cancel()
+        if call.log is not None and call.process is not None:
+            tail = call.log.end(answer.error, peak_memory(call.process.worker.pid))
+            answer = replace(answer, log_tail=tail)
         if not call.answer.done():
-            call.answer.set_result(answer if call.tail is None else replace(answer, log_tail=bytes(call.tail)))
+            call.answer.set_result(answer)
 
     # Processes.
 
@@ -251,7 +259,9 @@ class FunctionPool:
         elif "log" in head:
             request_id = cast("str | None", head["log"])
             process.lines.write(request_id, cast(int, head["stream"]), body)
-            self._keep_tail(process, request_id, body)
+            for writing in process.calls.values():
+                if writing.log is not None and writing.invocation.request_id == request_id:
+                    writing.log.keep(body)
         elif "progress" in head:
             call = process.calls.get(cast(int, head["progress"]))
             if call is not None and not call.answer.done():
@@ -259,6 +269,7 @@ class FunctionPool:
                 self._on_progress(call.invocation.execution_arn, fraction, body.decode() or None)
         elif not process.retired:
             process.ready = True
+            process.initialised = time.monotonic() - process.began
             process.asynchronous = self._asynchronous = bool(head["asynchronous"])
             if process.timer is not None:
                 process.timer.cancel()
@@ -269,8 +280,8 @@ class FunctionPool:
         process.worker.take_output()
         full = len(process.calls) >= self._capacity(process)
         call = process.calls.pop(cast(int, head["done"]))
-        process.lines.flush(call.invocation.request_id)
         self._settle(call, Answer(body.decode(), cast("str | None", head.get("error"))))
+        process.lines.end(call.invocation.request_id)
         if head.get("last"):
             process.retired = True
         if not process.retired and full:
@@ -278,12 +289,6 @@ class FunctionPool:
         if self._stopping and not any(process.calls for process in self._processes.values()):
             self._idle.set()
         self._go_on()
-
-    def _keep_tail(self, process: _Process, request_id: str | None, data: bytes) -> None:
-        for call in process.calls.values():
-            if call.tail is not None and call.invocation.request_id == request_id:
-                call.tail += data
-                del call.tail[:-MAX_TAIL]
 
     def printed(self, worker: WorkerProcess, data: bytes) -> None:
         process = self._processes[worker]

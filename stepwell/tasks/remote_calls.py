@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from stepwell.tasks.call_log import unframed
 from stepwell.tasks.invocation import UNKNOWN, Answer, CallRefused, Invocation, error_type, not_started
 from stepwell.tasks.kinds.remote_lambda import RemoteLambda
 from stepwell.tasks.separate_calls import Write
@@ -71,7 +72,7 @@ class RemoteCalls:
 
     async def __call__(self, call: Invocation, write: Write) -> Answer:
         answer, log = await self._threads.run(partial(self._invoke, call))
-        write(log)
+        write(unframed(log))
         return answer
 
     def _invoke(self, call: Invocation) -> tuple[Answer, bytes]:

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol, TypeAlias
 
+from stepwell.tasks.call_log import CallLog
 from stepwell.tasks.function import Function
-from stepwell.tasks.invocation import MAX_TAIL, Answer, Invocation, timed_out
+from stepwell.tasks.function_environment import memory_size
+from stepwell.tasks.invocation import EXITED, Answer, Invocation, timed_out
 from stepwell.tasks.logs import LineCutter, OnLog
 
 Write: TypeAlias = Callable[[bytes], None]
@@ -71,27 +73,22 @@ class SeparateCalls:
             return await self._timed(call)
 
     async def _timed(self, call: Invocation) -> Answer:
-        lines = LineCutter(self._function.name, self._on_log, self._stream)
-        lines.begin(call.request_id, call.execution_arn)
-        tail = bytearray()
-
-        def write(data: bytes) -> None:
-            lines.write(call.request_id, 1, data)
-            tail.extend(data[-MAX_TAIL:])
-            del tail[:-MAX_TAIL]
-
+        log = CallLog(LineCutter(self._function.name, self._on_log, self._stream), call, memory_size(self._function))
         limit = self._function.timeout
+        error: str | None = EXITED
         try:
             async with asyncio.timeout(limit) as timer:
-                answer = await self._carry_out(call, write)
+                answer = await self._carry_out(call, log.write)
+            error = answer.error
         except TimeoutError:
             if not timer.expired():
                 raise
-            write(f"{call.request_id} Task timed out after {limit:.2f} seconds\n".encode())
+            log.write(f"{call.request_id} Task timed out after {limit:.2f} seconds\n".encode())
             answer = timed_out(call.request_id, limit)
+            error = answer.error
         finally:
-            lines.flush(call.request_id)
-        return replace(answer, log_tail=bytes(tail)) if call.tail else answer
+            tail = log.end(error)
+        return replace(answer, log_tail=tail) if call.tail else answer
 
     def _forget(self, task: asyncio.Task[Answer]) -> None:
         self._waiting.discard(task)

@@ -18,6 +18,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from stepwell.tasks.call_log import unframed
 from tests.server import Server, serving
 
 ROOT = Path(__file__).parents[2]
@@ -190,12 +191,12 @@ def test_the_end_of_a_process_is_told_in_its_function_s_stead(functions) -> None
     assert answer["FunctionError"] == "Unhandled"
     message = f"RequestId: {answer['ResponseMetadata']['RequestId']} Error: Runtime exited with error: exit status 3"
     assert json.load(answer["Payload"]) == {"errorType": "Runtime.ExitError", "errorMessage": message}
-    assert base64.b64decode(answer["LogResult"]) == b"leaving\n"
+    assert unframed(base64.b64decode(answer["LogResult"])) == b"leaving\n"
 
 
 def test_the_end_of_the_log_comes_with_the_answer_where_it_is_asked_for(functions) -> None:
     answer = functions.invoke(FunctionName="Greet", LogType="Tail")
-    assert base64.b64decode(answer["LogResult"]) == b"greeting\n"
+    assert unframed(base64.b64decode(answer["LogResult"])) == b"greeting\n"
     assert "LogResult" not in functions.invoke(FunctionName="Greet")
 
 
@@ -386,6 +387,6 @@ def test_the_aws_cli_calls_the_same_functions(server: Server, tmp_path: Path) ->
     told = aws(
         *("invoke", "--function-name", "Greet", "--payload", f"fileb://{event}", "--log-type", "Tail"), str(output)
     )
-    assert (told["StatusCode"], base64.b64decode(told["LogResult"])) == (200, b"greeting\n")
+    assert (told["StatusCode"], unframed(base64.b64decode(told["LogResult"]))) == (200, b"greeting\n")
     assert json.loads(output.read_text())["event"] == {"name": "Ada"}
     assert len(aws("list-functions")["Functions"]) == 9

@@ -36,8 +36,13 @@ async def serve() -> AsyncIterator[Callable[..., LambdaService]]:
 
 @pytest.fixture
 def lines() -> list[FunctionLogLine]:
-    """What the functions of the test have written."""
+    """What the functions of the test have written, without the frames of calls."""
     return []
+
+
+def is_frame(line: FunctionLogLine) -> bool:
+    """Whether a line is Lambda's own: START, END or REPORT."""
+    return line.message.startswith(tuple(f"{word} RequestId: {line.request_id}" for word in ("START", "END", "REPORT")))
 
 
 @pytest.fixture
@@ -52,7 +57,9 @@ async def functions(lines: list[FunctionLogLine]) -> AsyncIterator[Callable[...,
             if name in given
         }
         registry = FunctionRegistry(Function(name=name, code=code, **limits) for name, code in given.items())
-        services.append(LambdaService(registry, on_log=lines.append, aws=aws))
+        services.append(
+            LambdaService(registry, on_log=lambda line: None if is_frame(line) else lines.append(line), aws=aws)
+        )
         return services[-1]
 
     yield start

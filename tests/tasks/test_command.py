@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from stepwell.tasks.call_log import unframed
 from stepwell.tasks.kinds.command import Command
 from stepwell.tasks.kinds.other_runtime import OtherRuntime
 from tests.tasks.waiting import alive, until, written
@@ -36,7 +37,7 @@ async def test_large_events_and_results_fit(functions):
 async def test_standard_error_is_the_log_of_the_call(functions, lines):
     reply = await functions(f=shell("echo one >&2; printf two >&2; echo 1")).invoke("f", "{}", tail=True)
     assert [(line.request_id, line.message) for line in lines] == [(reply.request_id, "one"), (reply.request_id, "two")]
-    assert reply.answer.log_tail == b"one\ntwo"
+    assert unframed(reply.answer.log_tail) == b"one\ntwo\n"
 
 
 async def test_the_call_is_described_by_variables(functions, tmp_path):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from stepwell.tasks.call_log import unframed
 from stepwell.tasks.invocation import CallRefused
 from stepwell.tasks.kinds.http_endpoint import HttpEndpoint
 from tests.tasks.endpoint import endpoint
@@ -81,9 +82,9 @@ async def test_a_timeout_of_the_emulator_is_the_functions(call, there):
 
 
 async def test_the_tail_of_the_log_is_logged_here_too(call, there, lines):
-    there.answers(None, X_Amz_Log_Result=base64.b64encode(b"one\ntwo\n").decode())
+    there.answers(None, X_Amz_Log_Result=base64.b64encode(b"START RequestId: r\none\ntwo\nEND RequestId: r\n").decode())
     answer = await call(tail=True)
-    assert answer.log_tail == b"one\ntwo\n"
+    assert unframed(answer.log_tail) == b"one\ntwo\n"
     assert [line.message for line in lines] == ["one", "two"]
 
 

@@ -4,11 +4,13 @@ import asyncio
 import logging
 import re
 
+from stepwell.tasks.call_log import unframed
 from stepwell.tasks.logs import FunctionLogLine, LineCutter, LogRing
+from tests.tasks.conftest import is_frame
 
 
 def messages(service, request_id):
-    return [line.message for line in service.logs.lines("f") if line.request_id == request_id]
+    return [line.message for line in service.logs.lines("f") if line.request_id == request_id and not is_frame(line)]
 
 
 async def test_all_that_a_call_writes_is_told_by_line_under_its_request(serve):
@@ -53,8 +55,51 @@ async def test_a_timeout_is_logged(serve):
 
 async def test_an_answer_brings_the_end_of_its_log_where_it_is_asked_for(serve):
     service = serve("plain:prints_a_long_line")
-    assert (await service.invoke("f", "5000", tail=True)).answer.log_tail == b"x" * 4095 + b"\n"
+    tail = (await service.invoke("f", "5000", tail=True)).answer.log_tail
+    assert (len(tail), tail.count(b"x") > 3800, tail[-1:]) == (4096, True, b"\n")
     assert (await service.invoke("f", "5000")).answer.log_tail == b""
+
+
+def framed(service, request_id):
+    """The lines of a call with its frame."""
+    return [line.message for line in service.logs.lines("f") if line.request_id == request_id]
+
+
+REPORT = r"REPORT RequestId: {id}\tDuration: \d+\.\d\d ms\tBilled Duration: \d+ ms\tMemory Size: 512 MB\t"
+
+
+async def test_a_call_is_framed_as_lambda_frames_it(serve):
+    service = serve("plain:prints", memory=512, concurrency=1)
+    for initialised in (r"Init Duration: \d+\.\d\d ms\t", ""):
+        reply = await service.invoke("f:3", "null")
+        first, *middle, before, last = framed(service, reply.request_id)
+        assert first == f"START RequestId: {reply.request_id} Version: 3"
+        assert {"past Python", "without an end"} < set(middle)
+        assert before == f"END RequestId: {reply.request_id}"
+        report = REPORT.format(id=reply.request_id) + r"(Max Memory Used: \d+ MB\t)?" + initialised
+        assert re.fullmatch(report, last), last
+
+
+async def test_a_report_says_how_a_call_has_failed(serve):
+    service = serve("plain:sleeps", timeout=0.05)
+    reply = await service.invoke("f", "60")
+    *_, last = framed(service, reply.request_id)
+    assert last.endswith("\tStatus: timeout\t")
+    service = serve("plain:raises")
+    reply = await service.invoke("f", "null")
+    *_, last = framed(service, reply.request_id)
+    assert last.endswith("\tStatus: error\tError Type: Exception\t")
+
+
+async def test_a_frame_stands_once_around_a_call_that_is_cancelled_or_crashes(serve):
+    service = serve("coroutines:forever", timeout=0.05)
+    reply = await service.invoke("f", "null")
+    await service.stop(1)
+    assert [line.split()[0] for line in framed(service, reply.request_id) if "RequestId: " in line][-2:] == [
+        "END",
+        "REPORT",
+    ]
+    assert sum(line.startswith("REPORT") for line in framed(service, reply.request_id)) == 1
 
 
 def test_a_ring_keeps_the_last_lines_and_logs_at_info(caplog):
@@ -95,7 +140,7 @@ async def test_lines_name_the_execution_that_their_call_belongs_to(serve):
 
 async def test_the_log_of_a_call_that_timed_out_comes_with_its_answer(serve):
     reply = await serve("plain:sleeps", timeout=0.05).invoke("f", "60", tail=True)
-    assert reply.answer.log_tail == f"{reply.request_id} Task timed out after 0.05 seconds\n".encode()
+    assert unframed(reply.answer.log_tail) == f"{reply.request_id} Task timed out after 0.05 seconds\n".encode()
 
 
 async def test_lines_of_all_functions_are_read_newest_first_and_waited_for():

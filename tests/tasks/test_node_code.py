@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from stepwell.tasks.call_log import unframed
 from stepwell.tasks.kinds.node_code import NodeCode
 from tests.tasks.waiting import alive, until, written
 
@@ -250,7 +251,7 @@ async def test_what_it_prints_is_the_log_of_the_call(functions, code, lines):
     assert ["ERROR", "wrong"] in seen
     assert ["plain"] in seen
     await until(lambda: any(line.message == "from a program" for line in lines))
-    assert reply.answer.log_tail.startswith(b"20")
+    assert unframed(reply.answer.log_tail).startswith(b"20")
 
 
 @node
@@ -273,6 +274,7 @@ async def test_calls_run_at_once_in_processes_of_their_own(functions, code, tmp_
 SERVER = """
 import asyncio, json, sys
 from stepwell.tasks.function import Function, FunctionRegistry
+from stepwell.tasks.call_log import unframed
 from stepwell.tasks.kinds.node_code import NodeCode
 from stepwell.tasks.lambda_service import LambdaService
 

@@ -6,6 +6,7 @@
 Both answer `{"lines": [...], "next": PLACE}`: lines from the oldest to the newest, and the place to go on from.
 
 Rules that must stay true here:
+- What Lambda itself writes around a call (START, END, REPORT) is left out: `aws logs` shows it.
 - A reader that asks on from each place misses no line and gets none twice, as long as the server still has them.
 - A question that waits is answered with the first line, when the time is over, or when the server stops.
 """
@@ -22,6 +23,7 @@ from starlette.responses import Response
 
 from stepwell.api.context import ApiContext
 from stepwell.language.values import Json
+from stepwell.tasks.call_log import is_frame
 from stepwell.tasks.logs import FunctionLogLine, LogRing
 
 _LONGEST_WAIT: Final = 30  # seconds
@@ -64,7 +66,7 @@ class FunctionLogs:
             for place, line in itertools.takewhile(
                 lambda found: after is None or found[0] > after, self._ring.newest(function)
             )
-            if execution is None or line.execution == execution
+            if (execution is None or line.execution == execution) and not is_frame(line.message)
         )
         if after is None:
             return list(itertools.islice(newest, max(limit, 0)))[::-1]

@@ -1,0 +1,101 @@
+"""The log of one call, framed as AWS Lambda frames it: START, what the call writes, END, REPORT.
+
+Rules that must stay true here:
+- What the function has written stands before END, and all of it before the answer.
+- A call has one frame, also where it goes on to write after its time.
+
+See the AWS Lambda developer guide, "Viewing CloudWatch logs", for the fields; initialisation is billed with the call.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+import time
+from pathlib import Path
+
+from stepwell.tasks.invocation import MAX_TAIL, TIMED_OUT, Invocation
+from stepwell.tasks.logs import LineCutter
+
+_FRAME = re.compile(r"(START|END|REPORT) RequestId: ")
+_PEAK = re.compile(rb"VmHWM:\s+(\d+) kB")
+
+
+class CallLog:
+    """Begins with the call. `memory` is that of the function in MB; `initialised` is how many seconds the start of its
+    process has taken, where this is its first call."""
+
+    def __init__(self, lines: LineCutter, call: Invocation, memory: int, initialised: float | None = None) -> None:
+        self._lines = lines
+        self._request_id = call.request_id
+        self._memory = memory
+        self._initialised = initialised
+        self._tail: bytearray | None = bytearray() if call.tail else None
+        self._began = time.monotonic()
+        self._ended = False
+        lines.begin(call.request_id, call.execution_arn)
+        self.write(f"START RequestId: {call.request_id} Version: {call.version}\n".encode())
+
+    def write(self, data: bytes) -> None:
+        """Take what the call writes."""
+        self._lines.write(self._request_id, 1, data)
+        self.keep(data)
+
+    def keep(self, data: bytes) -> None:
+        """Take what is written already into the end of the log that comes with the answer."""
+        if self._tail is not None:
+            self._tail += data
+            del self._tail[:-MAX_TAIL]
+
+    def end(self, error: str | None, used: int | None = None) -> bytes:
+        """Close the frame; the answer is the end of the log where it was asked for. `error` is the answer's, `used` the
+        most memory that the process has had, in MB."""
+        self._lines.flush(self._request_id)
+        if not self._ended:
+            self._ended = True
+            if self._tail and not self._tail.endswith(b"\n"):
+                self.keep(b"\n")
+            self.write(f"END RequestId: {self._request_id}\n".encode())
+            self.write(f"{self._report(error, used)}\n".encode())
+        return bytes(self._tail or b"")
+
+    def _report(self, error: str | None, used: int | None) -> str:
+        duration = (time.monotonic() - self._began) * 1000
+        initialised = None if self._initialised is None else self._initialised * 1000
+        fields = [
+            f"REPORT RequestId: {self._request_id}",
+            f"Duration: {duration:.2f} ms",
+            f"Billed Duration: {math.ceil(duration + (initialised or 0))} ms",
+            f"Memory Size: {self._memory} MB",
+        ]
+        if used is not None:
+            fields.append(f"Max Memory Used: {used} MB")
+        if initialised is not None:
+            fields.append(f"Init Duration: {initialised:.2f} ms")
+        if error == TIMED_OUT:
+            fields.append("Status: timeout")
+        elif error is not None:
+            fields += ["Status: error", f"Error Type: {error}"]
+        return "".join(f"{field}\t" for field in fields)
+
+
+def unframed(log: bytes) -> bytes:
+    """What another Lambda has logged, without its frame: the call has its own here."""
+    return b"".join(line for line in log.splitlines(keepends=True) if not is_frame(line[:32].decode("latin-1")))
+
+
+def is_frame(line: str) -> bool:
+    """Whether a line is Lambda's own, and not the function's."""
+    return _FRAME.match(line) is not None
+
+
+def peak_memory(pid: int | None) -> int | None:
+    """The most memory that a process has had, in MB; None where nobody can tell."""
+    if pid is None or sys.platform != "linux":
+        return None
+    try:
+        found = _PEAK.search(Path(f"/proc/{pid}/status").read_bytes())
+    except OSError:
+        return None
+    return None if found is None else math.ceil(int(found[1]) / 1024)
