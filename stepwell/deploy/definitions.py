@@ -25,10 +25,11 @@ _SUBSTITUTED = re.compile(r"\$\{([A-Za-z0-9_-]+)\}")
 
 
 class Definition(NamedTuple):
-    """`source` is the file that it stands in."""
+    """`source` is the file that it stands in, `substitutions` what was filled in."""
 
     text: str
     source: Path
+    substitutions: Mapping[str, str]
 
 
 def read_definition(
@@ -44,17 +45,17 @@ def read_definition(
     texts = {name: text_of(value, f"{at}.DefinitionSubstitutions.{name}") for name, value in values.items()}
     if properties.get("DefinitionString") is not None:
         text = scope.text(properties["DefinitionString"], f"{at}.DefinitionString")
-        return Definition(_json(_filled(text, texts), template.name, f"{at}.DefinitionString"), template)
+        return Definition(_json(_filled(text, texts), template.name, f"{at}.DefinitionString"), template, texts)
     if properties.get("Definition") is not None:
         found = scope.members(properties["Definition"], f"{at}.Definition")
-        return Definition(_filled(json.dumps(found, indent=2, ensure_ascii=False), texts), template)
+        return Definition(_filled(json.dumps(found, indent=2, ensure_ascii=False), texts), template, texts)
     name = "DefinitionUri" if "DefinitionUri" in properties else "DefinitionS3Location"
     if properties.get(name) is None:
         raise TemplateError(at, "it has no definition: DefinitionUri, DefinitionString or Definition.")
     path = _path(scope, assets, f"{at}.{name}", scope.resolve(properties[name], f"{at}.{name}"), metadata)
     scope.files.append(path)
     text = document.read_text(path, f"{at}.{name}")
-    return Definition(_json(_filled(text, texts), str(path), f"{at}.{name}"), path)
+    return Definition(_json(_filled(text, texts), str(path), f"{at}.{name}"), path, texts)
 
 
 def _path(scope: Scope, assets: Assets, at: str, location: Json, metadata: Mapping[str, Json]) -> Path:

@@ -65,7 +65,8 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
-    """A state machine. `definition` is JSON text with everything filled in; `source` is where it stands.
+    """A state machine. `definition` is JSON text with everything filled in; `source` is where it stands,
+    and `substitutions` what was filled into it.
     `configuration` is what CreateStateMachine is told of logging and tracing. `publish` says that each new definition
     is a version, `aliases` are those that route to the newest one."""
 
@@ -74,6 +75,7 @@ class MachineSpec:
     type: str
     definition: str
     source: Path
+    substitutions: Mapping[str, str] = field(default_factory=dict)
     role_arn: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     configuration: Mapping[str, Json] = field(default_factory=dict)

@@ -97,6 +97,7 @@ _NAMINGS: Final[Mapping[str, Naming]] = {
 # What SAM appends to a logical id for a resource that it makes of another one; events add their own names.
 _MADE = re.compile(r"\.\w+|(Role|Url|Alias|Version|Deployment|EventInvokeConfig)\w*|\w*Stage")
 _LAMBDA_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
+_LONGEST_NAME = 64  # of functions and schedules; state machines have 80
 _MACHINE_TYPES = ("AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine")
 
 
@@ -108,12 +109,20 @@ def physical_name(scope: Scope, logical_id: str) -> str:
     if given is not None:
         return scope.text(given, f"{logical_id}.{naming.property}")
     if type in RUN_HERE:
-        return logical_id
+        return fitted(logical_id)
     if naming.ref not in ("name", "arn", "url"):
         return naming.ref.format(region=scope.place.region) + _id(scope, logical_id)
     if type == "AWS::S3::Bucket":
         return f"{scope.place.stack}-{logical_id}".lower()
     return f"{scope.place.stack}-{logical_id}"
+
+
+def fitted(logical_id: str) -> str:
+    """A logical id as a name; one that is too long for a name ends with a hash of the whole."""
+    if len(logical_id) <= _LONGEST_NAME:
+        return logical_id
+    digest = hashlib.sha256(logical_id.encode()).hexdigest()[:8]
+    return f"{logical_id[: _LONGEST_NAME - 9]}-{digest}"
 
 
 def arn(scope: Scope, logical_id: str) -> str:

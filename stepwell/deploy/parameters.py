@@ -29,11 +29,12 @@ def given_parameters(texts: Iterable[str]) -> dict[str, str]:
 
 
 def parameter_values(declared: Mapping[str, Json], given: Mapping[str, str], faults: Faults) -> dict[str, Json]:
-    """The values by name; what is wrong with one goes to `faults`, and it is left out."""
+    """The values by name; what is wrong with one goes to `faults`, and it is empty."""
     values: dict[str, Json] = {}
     for name, declaration in declared.items():
         if isinstance(declaration, dict):
-            values[name] = faults.gather(_value, name, declaration, given)
+            value = faults.gather(_value, name, declaration, given)
+            values[name] = "" if value is None else value
     return values
 
 
@@ -63,7 +64,8 @@ def _value(name: str, declaration: dict[str, Json], given: Mapping[str, str]) ->
         choices = [text_of(choice, at) for choice in allowed]
         parts = [part.strip() for part in text.split(",")] if "List" in type else [text]
         if not type.startswith(_FROM_SSM) and not set(parts) <= set(choices):
-            raise TemplateError(at, f"{text!r} is not one of its AllowedValues: {', '.join(choices)}.")
+            told = "the value" if text_of(declaration.get("NoEcho", False), at) == "true" else repr(text)
+            raise TemplateError(at, f"{told} is not one of its AllowedValues: {', '.join(choices)}.")
     if type == "Number" and not _is_number(text):
         raise TemplateError(at, f"{text!r} is no number.")
     if type.removeprefix(_FROM_SSM).startswith(("List<", "CommaDelimitedList")):

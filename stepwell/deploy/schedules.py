@@ -14,7 +14,7 @@ from typing import Final
 from stepwell.deploy.description import NotRun, ScheduleSpec, Target
 from stepwell.deploy.faults import TemplateError
 from stepwell.deploy.intrinsics import text_of
-from stepwell.deploy.names import physical_name
+from stepwell.deploy.names import fitted, physical_name
 from stepwell.deploy.scope import Scope
 from stepwell.language.values import Json
 
@@ -36,7 +36,7 @@ def read_event(
     enabled = state == "ENABLED" if state is not None else text_of(found.get("Enabled", True), at) == "true"
     return ScheduleSpec(
         logical_id=f"{logical_id}{event}",
-        name=text_of(found.get("Name", f"{logical_id}{event}"), at),
+        name=text_of(found.get("Name", fitted(f"{logical_id}{event}")), at),
         kind="rule" if kind == "Schedule" else "scheduler",
         expression=text_of(expression, at),
         target=target,
@@ -59,7 +59,7 @@ def read_schedule(
         return NotRun(SCHEDULE, logical_id, f"its target, {aim.get('Arn')}, is not of this template")
     return ScheduleSpec(
         logical_id=logical_id,
-        name=physical_name(scope, logical_id) if "Name" in found else logical_id,
+        name=physical_name(scope, logical_id) if "Name" in found else fitted(logical_id),
         kind="scheduler",
         expression=text_of(found["ScheduleExpression"], logical_id),
         target=target,
@@ -84,7 +84,7 @@ def read_rule(
         if target is None:
             schedules.append(NotRun(RULE, logical_id, f"its target {index + 1} is not of this template"))
             continue
-        name = logical_id if len(aims or ()) == 1 else f"{logical_id}-{index + 1}"  # type: ignore[arg-type]
+        name = fitted(logical_id if len(aims or ()) == 1 else f"{logical_id}-{index + 1}")  # type: ignore[arg-type]
         schedules.append(
             ScheduleSpec(
                 logical_id=logical_id,

@@ -45,8 +45,9 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """`values` are those of parameters by name, `given` what was said on the command line (imports and dynamic
-    references are looked up there); `folder` is the template's. `files` is filled with the files that were read."""
+    """`values` are those of parameters by name. `given` is what was said on the command line: imports, dynamic
+    references, and what resources are to be in place of what they would be, are looked up there. `folder` is the
+    template's; `files` is filled with the files that were read."""
 
     place: Place
     folder: Path
@@ -100,6 +101,8 @@ class Scope:
             return NO_VALUE
         if name in self.values:
             return self.values[name]
+        if name in self.given:
+            return self.given[name]
         if name in self.resources:
             with self._opened(name, at):
                 return names.reference(self, name)
@@ -113,6 +116,11 @@ class Scope:
 
     def attribute(self, name: str, attribute: str, at: str) -> Json:
         """What `Fn::GetAtt` gives. Raises TemplateError."""
+        if f"{name}.{attribute}" in self.given:
+            return self.given[f"{name}.{attribute}"]
+        if attribute.startswith("Outputs."):
+            way_out = f"Say what it is with --parameter {name}.{attribute}=VALUE."
+            raise TemplateError(at, f"{name}.{attribute} is known when the stack {name} is deployed. {way_out}")
         if name not in self.resources:
             generated = names.generated_attribute(self, name, attribute)
             if generated is None:

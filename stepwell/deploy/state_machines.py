@@ -45,6 +45,7 @@ def read_machine(
         type="STANDARD" if kind is None else scope.text(kind, f"{logical_id}.Type"),
         definition=definition.text,
         source=definition.source,
+        substitutions=definition.substitutions,
         role_arn=None if role is None else _role(scope.text(role, f"{logical_id}.Role")),
         tags=_tags(scope, properties.get("Tags"), f"{logical_id}.Tags"),
         configuration=_configuration(scope, properties, logical_id),

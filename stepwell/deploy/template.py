@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -87,7 +88,7 @@ class _Reading:
         self._document = _document(path, self._notes)
         declared = _section(self._document, "Parameters")
         texts = parameters.given_parameters(given)
-        _check_given(texts, declared)
+        _check_given(texts, declared, _section(self._document, "Resources"))
         place = Place(region, account, texts.get("AWS::StackName", stack_name(path)))
         self._from_ssm = parameters.read_from_ssm(declared, texts)
         values = parameters.parameter_values(declared, texts, faults)
@@ -99,17 +100,10 @@ class _Reading:
             given=texts,
             mappings=_section(self._document, "Mappings"),
             conditions=_section(self._document, "Conditions"),
+            files=[path],
         )
-        self._scope = Scope(
-            place=place,
-            folder=path.parent,
-            values=values,
-            given=texts,
-            mappings=known.mappings,
-            conditions=known.conditions,
-            resources=_resources(self._document, known),
-            files=[path, *known.files],
-        )
+        # Loops are unfolded by what they can know: parameters, mappings, conditions.
+        self._scope = replace(known, resources=_resources(self._document, known))
 
     def template(self) -> Template:
         gather = self._faults.gather
@@ -291,10 +285,11 @@ def _object(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-def _check_given(given: Mapping[str, str], declared: Mapping[str, Json]) -> None:
-    """A name that resembles a parameter's is a slip of the pen; any other may be an import's."""
+def _check_given(given: Mapping[str, str], declared: Mapping[str, Json], resources: Mapping[str, Json]) -> None:
+    """A name that resembles a parameter's is a slip of the pen; any other may be an import's, or a resource's."""
     for name in given:
-        if name not in declared and (near := difflib.get_close_matches(name, declared, 1, 0.7)):
+        known = name in declared or name.partition(".")[0] in resources
+        if not known and (near := difflib.get_close_matches(name, declared, 1, 0.7)):
             raise TemplateError("Parameters", f"there is no parameter {name!r}. Did you mean {near[0]!r}?")
 
 

@@ -79,6 +79,7 @@ class TemplateApp(Stepwell):
             type=spec.type,
             role_arn=spec.role_arn,
             tags=spec.tags,
+            substitutions=spec.substitutions,
             definition=spec.definition,
             configuration=spec.configuration,
         )

@@ -204,3 +204,13 @@ def test_a_template_reloads_when_it_changes(serve: Serve, folder: Path) -> None:
         time.sleep(0.05)
     started = client_of(server).start_execution(stateMachineArn=machine, input='{"name": "Ada"}')
     assert output_of(server, started["executionArn"])["greeting"] == "WELCOME, ADA"
+
+
+def test_one_execution_is_run_with_the_functions_of_a_template(folder: Path, shell: Shell) -> None:
+    (folder / "one.asl.json").write_text(
+        '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "${GreetArn}", "End": true}}}'
+    )
+    (folder / "template.yaml").write_text(TEMPLATE.replace("flow.asl.yaml", "one.asl.json"))
+    done = shell("run", "one.asl.json", "--app", "template.yaml", "--input", '{"name": "Ada"}')
+    assert (done.returncode, done.stdout) == (0, '"HELLO, ADA"\n'), done.stderr
+    assert shell("validate", "one.asl.json", "--app", "template.yaml").returncode == 0

@@ -54,3 +54,12 @@ def test_the_api_that_events_make_has_an_id_that_stays(value: Value) -> None:
 def test_a_name_that_only_begins_like_a_resource_is_a_fault(value: Value) -> None:
     with pytest.raises(Exception, match="there is no parameter and no resource 'Checks'"):
         value("!Ref Checks", resources=MORE)
+
+
+def test_a_logical_id_that_is_too_long_for_a_name_is_cut_and_stays_itself(value: Value) -> None:
+    one, other = (
+        value(f"!Ref {id}", resources=f"\n  {id}: {{Type: AWS::Lambda::Function, Properties: {{}}}}\n")
+        for id in (f"{'Long' * 20}1", f"{'Long' * 20}2")
+    )
+    assert len(one) == len(other) == 64
+    assert one != other

@@ -72,3 +72,35 @@ def test_all_faults_are_told_at_once(faults: Callable[..., str]) -> None:
         "Parameters.B",
         "Flow.DefinitionString",
     ]
+
+
+def test_what_a_resource_is_can_be_given(value: Value) -> None:
+    more = "\n  Jobs: {Type: AWS::SQS::Queue}\n"
+    assert value("!Ref Jobs", "Jobs=http://127.0.0.1:5000/jobs", resources=more) == "http://127.0.0.1:5000/jobs"
+    assert value("!GetAtt Jobs.Arn", "Jobs.Arn=arn:mine", resources=more) == "arn:mine"
+
+
+def test_the_outputs_of_a_nested_stack_are_given(value: Value) -> None:
+    nested = "\n  Net: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: net.yaml}}\n"
+    assert value("!GetAtt Net.Outputs.Vpc", "Net.Outputs.Vpc=vpc-1", resources=nested) == "vpc-1"
+    with pytest.raises(Exception, match=r"Say what it is with --parameter Net\.Outputs\.Vpc=VALUE"):
+        value("!GetAtt Net.Outputs.Vpc", resources=nested)
+
+
+def test_a_value_that_is_not_to_be_echoed_is_not(faults: Callable[..., str]) -> None:
+    told = faults(
+        "Parameters:\n  Key: {Type: String, NoEcho: true, AllowedValues: [a]}\nResources: {}\n", "Key=very-secret"
+    )
+    assert told == "Parameters.Key: the value is not one of its AllowedValues: a."
+
+
+def test_a_parameter_that_is_missing_is_told_once_however_often_it_is_used(faults: Callable[..., str]) -> None:
+    told = faults(
+        """
+        Parameters: {Name: {Type: String}}
+        Resources:
+          Worker: {Type: AWS::StepFunctions::Activity, Properties: {Name: !Ref Name}}
+          Other: {Type: AWS::StepFunctions::Activity, Properties: {Name: !Sub '${Name}-other'}}
+        """
+    )
+    assert told == "Parameters.Name: it has no default. Give a value: --parameter Name=VALUE"
