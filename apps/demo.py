@@ -24,7 +24,7 @@ from apps.processes import DemoFailed
 from stepwell.commands.exit_code import CommandFailed, ExitCode
 
 FOLDER = Path(".demo")
-APPS = ("catalog", "keywords")
+APPS = ("catalog", "keywords", "recovery")
 
 
 def main() -> int:

@@ -1,21 +1,17 @@
-"""`python -m apps.recovery.demo`: the recovery app, a stand-in for DRS, and a drill to watch.
+"""The recovery app, a stand-in for DRS, and a drill to watch: `python -m apps.demo recovery`.
 
-Starts both, starts a drill in which one server does not launch, shows it until it has failed, resumes it, shows it
-until it is complete, and goes on serving until Ctrl-C. The server's clock is virtual: nobody waits 30 s for a wave.
-With CI=true it ends there; the exit code is 0 only when all waves are complete.
+Starts both, starts a drill in which one server does not launch, shows it until it has failed, resumes it, and shows it
+until it is complete. The server's clock is virtual: nobody waits 30 s for a wave.
 
 Rules that must stay true here:
-- All that it leaves behind stands in ./.demo/recovery/; the processes that it starts end with it.
+- All that it leaves behind stands in its folder; the processes that it starts end with the demo.
 - It does what a user would do: over HTTP, with the app's own routes.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import signal
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,68 +19,39 @@ from typing import Any
 
 import httpx
 
-from apps.catalog.processes import NotStarted, free_port, running, server_command, wait_until_listening
-from stepwell.commands.exit_code import ExitCode
+from apps.processes import DemoFailed, free_port, running, server_command, wait_until_listening
 
-FOLDER = Path(".demo") / "recovery"
 PLAN = "plan-shop"
 BROKEN = "s-2222222222222222b"  # in the second of its waves
 
 
-class DemoFailed(Exception):
-    """The demo cannot go on; the message says why."""
-
-
-def main() -> int:
-    """Run the demo; the answer is the exit code."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
-    try:
-        return _run()
-    except (DemoFailed, NotStarted, httpx.HTTPError) as error:
-        print(f"The demo failed: {error}", file=sys.stderr)
-        return ExitCode.FAILED
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-
-
-def _run() -> int:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    port, drs_port = free_port(8084), free_port()
+def play(folder: Path, processes: ExitStack) -> None:
+    """Run the demo in a folder; what it starts goes on until the stack is closed. Raises DemoFailed and others."""
+    port, drs_port = free_port(8085), free_port()
     url, drs_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{drs_port}"
     token = secrets.token_urlsafe(24)
-    environment = app_environment(FOLDER, url, drs_url, token)
-    serve = [*server_command("apps.recovery:app", port, FOLDER / "stepwell.db"), "--clock", "virtual"]
-    with ExitStack() as processes:
-        for name, ready_at, command in (
-            ("drs", drs_port, ["apps.recovery.drs_server", "--port", str(drs_port)]),
-            ("server", port, serve),
-        ):
-            process = processes.enter_context(running(command, environment, FOLDER / f"{name}.log"))
-            wait_until_listening(process, ready_at, FOLDER / f"{name}.log")
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
-            httpx.put(f"{drs_url}/control", json={"launch_polls": 3, "fail_servers": [BROKEN]}).raise_for_status()
-            print(f"POST {url}/executions  PlanId={PLAN} ExecutionType=drill  ({BROKEN} will not launch)")
-            body = {"PlanId": PLAN, "ExecutionType": "drill"}
-            started = client.post("/executions", json=body).raise_for_status().json()
-            if _show(client, started["execution_id"])["status"] != "FAILED":
-                raise DemoFailed("the drill was to fail")
-            httpx.put(f"{drs_url}/control", json={"fail_servers": []}).raise_for_status()
-            print(f"\nPOST {url}/executions/{started['execution_id']}/resume  (now it will)")
-            client.post(f"/executions/{started['execution_id']}/resume").raise_for_status()
-            ended = _show(client, started["execution_id"])
-        if ended["status"] != "COMPLETED":
-            raise DemoFailed(f"the resumed drill is {ended['status']}: {ended['error']}")
-        print(f"\nIn another terminal: stepwell history {ended['execution_arn']} --endpoint-url {url}")
-        if os.environ.get("CI", "").lower() in ("true", "1"):
-            print("CI is set: the server ends here.")
-            return ExitCode.DONE
-        print("The server goes on until Ctrl-C.")
-        try:
-            process.wait()
-        except KeyboardInterrupt:
-            return ExitCode.DONE
-    raise DemoFailed(f"the server ended by itself; see {FOLDER / 'server.log'}")
+    environment = app_environment(folder, url, drs_url, token)
+    serve = [*server_command("apps.recovery:app", port, folder / "stepwell.db"), "--clock", "virtual"]
+    for name, ready_at, command in (
+        ("drs", drs_port, ["apps.recovery.drs_server", "--port", str(drs_port)]),
+        ("server", port, serve),
+    ):
+        process = processes.enter_context(running(command, environment, folder / f"{name}.log"))
+        wait_until_listening(process, ready_at, folder / f"{name}.log")
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+        httpx.put(f"{drs_url}/control", json={"launch_polls": 3, "fail_servers": [BROKEN]}).raise_for_status()
+        print(f"POST {url}/executions  PlanId={PLAN} ExecutionType=drill  ({BROKEN} will not launch)")
+        body = {"PlanId": PLAN, "ExecutionType": "drill"}
+        id = client.post("/executions", json=body).raise_for_status().json()["execution_id"]
+        if _show(client, id)["status"] != "FAILED":
+            raise DemoFailed("the drill was to fail")
+        httpx.put(f"{drs_url}/control", json={"fail_servers": []}).raise_for_status()
+        print(f"\nPOST {url}/executions/{id}/resume  (now it will)")
+        client.post(f"/executions/{id}/resume").raise_for_status()
+        ended = _show(client, id)
+    if ended["status"] != "COMPLETED":
+        raise DemoFailed(f"the resumed drill is {ended['status']}: {ended['error']}")
+    print(f"\nIn another terminal: stepwell history {ended['execution_arn']} --endpoint-url {url}\n")
 
 
 def app_environment(folder: Path, url: str, drs_url: str, token: str) -> dict[str, str]:
@@ -118,7 +85,3 @@ def _events(client: httpx.Client, execution_id: str) -> Iterator[Mapping[str, An
         for line in stream.raise_for_status().iter_lines():
             if line.startswith("data: "):
                 yield json.loads(line.removeprefix("data: "))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

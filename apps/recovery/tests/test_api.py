@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import apps.recovery
-from apps.catalog.processes import free_port, running, server_command, wait_until_listening
+from apps.processes import free_port, running, server_command, wait_until_listening
 from apps.recovery import polling
 from apps.recovery.tests.conftest import TOKEN, World, server
 

@@ -14,7 +14,7 @@ ROOT = Path(apps.recovery.__file__).parents[2]
 
 def test_the_demo_fails_a_drill_resumes_it_and_ends(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "apps.recovery.demo"],
+        [sys.executable, "-m", "apps.demo", "recovery"],
         cwd=tmp_path,
         env={**os.environ, "CI": "true", "PYTHONPATH": str(ROOT)},
         capture_output=True,
