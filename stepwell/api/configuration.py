@@ -91,6 +91,21 @@ def _log_group(destination: Json) -> str:
     return arn
 
 
+async def check_log_group(request: Request, asked: Configuration) -> None:
+    """See that the log group of a configuration was not deleted (recorded). One that never was is made when it is
+    needed, where AWS refuses it as well: a definition runs here without the rest of its stack.
+
+    Raises InvalidLoggingConfiguration.
+    """
+    destinations = asked.logging.get("destinations")
+    if request.structure("loggingConfiguration") is None or not isinstance(destinations, list):
+        return
+    for destination in destinations:
+        group = _log_group(destination).partition(":log-group:")[2].removesuffix(":*")
+        if await request.context.store.logs.was_deleted(group):
+            raise faults.invalid_logging("Log Destination not found.")
+
+
 def checked_encryption(given: dict[str, Json]) -> dict[str, Json]:
     """An `encryptionConfiguration` as it is answered. Raises InvalidEncryptionConfiguration."""
     key, period = given.get("kmsKeyId"), given.get("kmsDataKeyReusePeriodSeconds")

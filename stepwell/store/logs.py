@@ -66,7 +66,11 @@ class LogStore(Protocol):
         ...
 
     async def delete_group(self, name: str) -> bool:
-        """Remove a group and its lines; False where there is none."""
+        """Remove a group and its lines; False where there is none. It is there again with its next chunk."""
+        ...
+
+    async def was_deleted(self, name: str) -> bool:
+        """Whether there was a group of this name that was deleted and is not there again."""
         ...
 
     async def set_days(self, name: str, days: int | None) -> bool:

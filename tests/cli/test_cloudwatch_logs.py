@@ -291,3 +291,16 @@ def test_the_level_decides_what_is_logged_and_data_only_where_it_is_asked_for(
     _, events = run_logged(house, f"{level}-{type}", type, level, False)
     assert [event["type"] for event in events] == types
     assert not any("input" in event["details"] for event in events)
+
+
+def test_a_log_group_that_was_deleted_is_no_destination_until_it_is_made_again(house: House) -> None:
+    name, group = "left", "/aws/vendedlogs/states/left"
+    logs, client = house.client("logs"), house.client("stepfunctions")
+    logs.create_log_group(logGroupName=group)
+    logs.delete_log_group(logGroupName=group)
+    with pytest.raises(client.exceptions.InvalidLoggingConfiguration) as refused:
+        run_logged(house, name, "STANDARD", "ALL", False)
+    message = refused.value.response["Error"]["Message"]
+    assert message == "Invalid Logging Configuration: Log Destination not found."
+    logs.create_log_group(logGroupName=group)
+    run_logged(house, name, "STANDARD", "ALL", False)

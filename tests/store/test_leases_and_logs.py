@@ -71,6 +71,15 @@ async def test_groups_are_found_by_prefix_and_come_with_their_first_chunk(store:
     assert await logs.delete_group("/own")
     assert not await logs.delete_group("/own")
     assert await places(logs, "/own") == []
+    assert await logs.find_group("/own") is None
+    assert [await logs.was_deleted(name) for name in ("/own", "/never", "/aws/lambda/a")] == [True, False, False]
+    assert not await logs.set_days("/own", 3)
+    assert [group.name for group in await logs.groups("/own", "", 9)] == []
+    await logs.append([chunk(4, "/own")], 9)
+    assert not await logs.was_deleted("/own")
+    found = await logs.find_group("/own")
+    assert found is not None
+    assert (found.created, found.days) == (9, None)
 
 
 async def test_what_is_too_old_goes_and_sooner_where_the_group_says_so(store: Store) -> None:

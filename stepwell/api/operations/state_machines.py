@@ -32,6 +32,7 @@ async def create_state_machine(request: Request) -> Answer:
     _check_version_members(request)
     arns.check_role(request.text("roleArn"))
     wanted = configuration.requested(request)
+    await configuration.check_log_group(request, wanted)
     tags = tagging.requested_tags(request)
     if len(tags) > tagging.MAX_TAGS:
         raise faults.too_many_tags(arn, tagging.MAX_TAGS)
@@ -106,11 +107,13 @@ async def update_state_machine(request: Request) -> Answer:
         arns.check_role(role)
     if definition is not None:
         await check_definition(definition, row.type)
+    asked = configuration.requested(request, configuration.stored(row.configuration))
+    await configuration.check_log_group(request, asked)
     wanted = replace(
         row,
         definition_hash=row.definition_hash if definition is None else definition_hash(definition),
         role_arn=role or row.role_arn,
-        configuration=configuration.requested(request, configuration.stored(row.configuration)).text(),
+        configuration=asked.text(),
     )
     if wanted != row:
         wanted = replace(wanted, revision_id=str(uuid.uuid4()), update_date=request.context.now())

@@ -2,6 +2,7 @@
 
 Rules that must stay true here:
 - Each call is one small write or read: a long one would keep turns waiting.
+- A group that was deleted stays as a row that keeps lines for 0 days, and is told to nobody.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ _PRUNED = 200  # chunks that are removed at once, at most
 
 _COLUMNS = "log_group, stream, first_time, last_time, first_place, last_place, lines, data, id"
 
-_ADD_GROUP = "INSERT OR IGNORE INTO log_groups (name, created) VALUES (?, ?)"
+_ADD_GROUP = """
+INSERT INTO log_groups (name, created) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET created = excluded.created, days = NULL WHERE days IS 0
+"""
+
+_DELETE_GROUP = "UPDATE log_groups SET days = 0 WHERE name = ? AND days IS NOT 0"
+
+_DELETED = "SELECT 1 FROM log_groups WHERE name = ? AND days IS 0"
+
+_SET_DAYS = "UPDATE log_groups SET days = ? WHERE name = ? AND days IS NOT 0"
 
 _ADD = """
 INSERT INTO log_chunks (log_group, stream, first_time, last_time, first_place, last_place, lines, size, data)
@@ -40,12 +50,12 @@ _OLDEST = "SELECT id, size FROM log_chunks ORDER BY id LIMIT ?"
 
 _GROUPS = """
 SELECT name, created, days, (SELECT coalesce(sum(size), 0) FROM log_chunks WHERE log_group = name)
-FROM log_groups WHERE name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?
+FROM log_groups WHERE name > ? AND name >= ? AND name < ? AND days IS NOT 0 ORDER BY name LIMIT ?
 """
 
 _GROUP = """
 SELECT name, created, days, (SELECT coalesce(sum(size), 0) FROM log_chunks WHERE log_group = name)
-FROM log_groups WHERE name = ?
+FROM log_groups WHERE name = ? AND days IS NOT 0
 """
 
 _STREAMS = """
@@ -93,6 +103,9 @@ class SqliteLogs:
 
     async def delete_group(self, name: str) -> bool:
         return await self._writer.write(partial(_delete_group, name=name))
+
+    async def was_deleted(self, name: str) -> bool:
+        return await self._lister.read(partial(_was_deleted, name=name))
 
     async def set_days(self, name: str, days: int | None) -> bool:
         return await self._writer.write(partial(_set_days, name=name, days=days))
@@ -158,11 +171,15 @@ def _create_group(connection: sqlite3.Connection, name: str, now: int) -> bool:
 
 def _delete_group(connection: sqlite3.Connection, name: str) -> bool:
     connection.execute("DELETE FROM log_chunks WHERE log_group = ?", (name,))
-    return connection.execute("DELETE FROM log_groups WHERE name = ?", (name,)).rowcount == 1
+    return connection.execute(_DELETE_GROUP, (name,)).rowcount == 1
+
+
+def _was_deleted(connection: sqlite3.Connection, name: str) -> bool:
+    return connection.execute(_DELETED, (name,)).fetchone() is not None
 
 
 def _set_days(connection: sqlite3.Connection, name: str, days: int | None) -> bool:
-    return connection.execute("UPDATE log_groups SET days = ? WHERE name = ?", (days, name)).rowcount == 1
+    return connection.execute(_SET_DAYS, (days, name)).rowcount == 1
 
 
 def _find_group(connection: sqlite3.Connection, name: str) -> LogGroupRow | None:
