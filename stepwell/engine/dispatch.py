@@ -11,11 +11,20 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from stepwell.language.model import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Whoever tests a state is told of the HTTP request that it makes: `request` and `response`, by the names of
+    TestState's answer; with `reveal` the secrets of its connection stand there too."""
+
+    reveal: bool
+    tell: Callable[[Mapping[str, Mapping[str, str]]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +37,7 @@ class Task:
     mocks. `submitted` is the JSON text of a `JobSubmitted` that was committed: the job is to be followed; `looks` is
     how often this process has found it running. `clock` is the present time of a virtual clock; `brand` that of the
     sealed values in the input, None where there are none. `role_arn` is that of the state machine, `credentials_role`
-    that of the state's `Credentials`, None where it has none.
+    that of the state's `Credentials`, None where it has none. `watch` is set where the state is only tested.
     """
 
     resource: Resource
@@ -46,6 +55,7 @@ class Task:
     submitted: str | None = None
     looks: int = 0
     credentials_role: str | None = None
+    watch: Watch | None = None
     clock: int | None = None
     brand: str | None = None
 

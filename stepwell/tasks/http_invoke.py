@@ -21,6 +21,7 @@ from stepwell.tasks.http.oauth import Tokens
 from stepwell.tasks.http.parameters import HttpCall, Unusable
 from stepwell.tasks.http.redaction import Redaction
 from stepwell.tasks.http.targets import NotAllowed, Targets, Unresolved
+from stepwell.tasks.http.trace import tell
 
 
 class HttpInvoke:
@@ -57,11 +58,16 @@ class HttpInvoke:
         region = task.execution_arn.split(":")[3]
         oauth = connection.authorization if isinstance(connection.authorization, OAuth) else None
         token = None if oauth is None else await self._tokens.token(connection, oauth)
-        answer = await self._sent(call.request(connection, token, region))
+        request = call.request(connection, token, region)
+        answer = await self._sent(request)
         if oauth is not None and answer.status in (401, 407):
             token = await self._tokens.token(connection, oauth, but=token)
-            answer = await self._sent(call.request(connection, token, region))
-        return _outcome(answer, _redaction(connection, token))
+            request = call.request(connection, token, region)
+            answer = await self._sent(request)
+        redacted = _redaction(connection, token)
+        if task.watch is not None:
+            tell(task.watch, request, call.request(None, None, region), answer, redacted)
+        return _outcome(answer, redacted)
 
     async def _sent(self, request: HttpRequest) -> HttpAnswer:
         return await send(request, await self._targets.find(request.url))

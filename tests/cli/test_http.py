@@ -97,3 +97,36 @@ def test_an_api_is_called_by_connections_of_an_app_and_of_boto3(tmp_path: Path, 
     for secret in SECRETS:
         assert secret not in log
         assert not [path for path in held if secret.encode() in path.read_bytes()]
+
+
+def test_a_state_that_is_tested_shows_its_request_and_secrets_only_where_they_are_asked_for(
+    tmp_path: Path, api: Api
+) -> None:
+    api.answer({"ok": True}, **{"X-Echo": SECRETS[2]})
+    environment = {"STEPWELL_HTTP_ALLOWED_HOSTS": f"127.0.0.1:{api.port}"}
+    with serving(tmp_path, environment=environment) as server:
+        mine = {"BasicAuthParameters": {"Username": "me", "Password": SECRETS[2]}}
+        events, states = client(server, "events"), client(server, "stepfunctions")
+        states.meta.events.register("before-call.sfn.TestState", stay_here(server))
+        made = events.create_connection(Name="mine", AuthorizationType="BASIC", AuthParameters=mine)
+        definition = json.dumps(task(api.url, made["ConnectionArn"]))
+        asked = {"definition": definition, "input": '{"id": 1}', "inspectionLevel": "TRACE"}
+        role = "arn:aws:iam::123456789012:role/x"
+        hidden = states.test_state(**asked, roleArn=role)["inspectionData"]
+        shown = states.test_state(**asked, roleArn=role, revealSecrets=True)["inspectionData"]
+    request, response = hidden["request"], hidden["response"]
+    assert (request["protocol"], request["method"], request["url"]) == ("http", "POST", f"{api.url}/orders")
+    assert (request["body"], response["statusCode"], response["body"]) == ('{"id":1}', "200", '{"ok": true}')
+    assert "Authorization" not in request["headers"]
+    assert SECRETS[2] not in json.dumps(hidden)
+    assert "Authorization: Basic" in shown["request"]["headers"]
+    assert f"X-Echo: {SECRETS[2]}" in shown["response"]["headers"]
+
+
+def stay_here(server: Server) -> Any:
+    """TestState has a host of its own on AWS."""
+
+    def change(params: dict[str, Any], **_: object) -> None:
+        params["url"] = server.url + "/"
+
+    return change

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from typing import Final, cast
+from collections.abc import Mapping
+from typing import Final
 
 from stepwell.api import arns, faults
 from stepwell.api.operations.test_state_checks import Trial, check
@@ -27,6 +28,7 @@ from stepwell.engine.dispatch import (
     Succeeded,
     Task,
     TimedOut,
+    Watch,
 )
 from stepwell.engine.engine import Engine
 from stepwell.language.values import Json
@@ -56,15 +58,22 @@ async def test_state(request: Request) -> Answer:
         execution.start_date,
         secrets.token_bytes(32),
     )
+    seen: dict[str, Json] = {}
+
+    def see(found: Mapping[str, Mapping[str, str]]) -> None:
+        for name, part in found.items():
+            seen[name] = {**part}
+
+    watch = Watch(request.flag("revealSecrets"), see)
     try:
         async with asyncio.timeout(_LIMIT):
-            report = await _run(request.context.engine, trial, probe, execution)
+            report = await _run(request.context.engine, trial, probe, execution, watch)
     except TimeoutError:
         report = probe.give_up(TIMEOUT)
-    return _answer(report, request.optional_text("inspectionLevel"))
+    return _answer(report, request.optional_text("inspectionLevel"), seen)
 
 
-async def _run(engine: Engine, trial: Trial, probe: Probe, execution: Execution) -> Report:
+async def _run(engine: Engine, trial: Trial, probe: Probe, execution: Execution, watch: Watch) -> Report:
     # Expressions may take a second each: they run on a thread, so that nothing else waits for them.
     await asyncio.to_thread(probe.enter)
     if probe.report is None and trial.mock is not None:
@@ -77,17 +86,17 @@ async def _run(engine: Engine, trial: Trial, probe: Probe, execution: Execution)
         await asyncio.sleep((probe.due - execution.start_date) / 1000)
         await asyncio.to_thread(probe.woken)
     elif probe.effect is not None:
-        await _carry_out(engine, probe, probe.effect, execution)
+        await _carry_out(engine, probe, _task(execution, probe.effect, watch), execution)
     assert probe.report is not None
     return probe.report
 
 
-async def _carry_out(engine: Engine, probe: Probe, effect: TaskEffect, execution: Execution) -> None:
+async def _carry_out(engine: Engine, probe: Probe, task: Task, execution: Execution) -> None:
     """Have the task carried out, and tell its outcome to the state; a task that takes too long has timed out."""
-    seconds = None if effect.deadline is None else (effect.deadline - execution.start_date) / 1000
+    seconds = None if task.deadline is None else (task.deadline - execution.start_date) / 1000
     try:
         async with asyncio.timeout(seconds):
-            outcome = await _first_outcome(engine, _task(execution, effect))
+            outcome = await _first_outcome(engine, task)
     except TimeoutError:
         outcome = TimedOut()
     match outcome:
@@ -115,7 +124,7 @@ async def _first_outcome(engine: Engine, task: Task) -> Outcome:
             await close()
 
 
-def _task(execution: Execution, effect: TaskEffect) -> Task:
+def _task(execution: Execution, effect: TaskEffect, watch: Watch) -> Task:
     return Task(
         resource=effect.resource,
         input=effect.input,
@@ -126,6 +135,8 @@ def _task(execution: Execution, effect: TaskEffect) -> Task:
         role_arn=execution.role_arn,
         idempotency_key=f"{execution.arn}:{effect.id}",
         deadline=effect.deadline,
+        credentials_role=effect.role,
+        watch=watch,
     )
 
 
@@ -152,10 +163,11 @@ def _check_failed_iterations(trial: Trial, probe: Probe) -> None:
         )
 
 
-def _answer(report: Report, level: str | None) -> Answer:
+def _answer(report: Report, level: str | None, seen: Mapping[str, Json]) -> Answer:
+    """`seen` is what the task has told of its HTTP request."""
     answer: Answer = {"status": report.status}
     members = {"output": report.output, "error": report.error, "cause": report.cause, "nextState": report.next}
     answer.update((name, text) for name, text in members.items() if text is not None)
     if level in ("DEBUG", "TRACE"):
-        answer["inspectionData"] = cast("dict[str, Json]", report.data)
+        answer["inspectionData"] = {**report.data, **(seen if level == "TRACE" else {})}
     return answer
