@@ -10,11 +10,13 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Route
@@ -30,6 +32,7 @@ from stepwell.tasks.invocation import CallRefused
 from stepwell.tasks.lambda_service import FunctionNotFound, LambdaService
 
 MAX_BODY: Final = 10 * 1024 * 1024
+_ANY: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class Api(Protocol):
@@ -58,10 +61,11 @@ def gateway_routes(routes: Iterable[GatewayRoute], front: Front) -> list[Route]:
     served: list[Route] = []
     for route in sorted(routes, key=lambda route: route.rank):
         endpoint = _endpoint(route, front)
-        methods = None if route.method == "ANY" else [route.method]
-        served.append(Route(route.pattern, endpoint, methods=methods))
+        methods = _ANY if route.method == "ANY" else (route.method, *(("OPTIONS",) if front.origins else ()))
+        served.append(Route(route.pattern, endpoint, methods=methods, middleware=_shared(front)))
         if route.stage != "$default":
-            served.append(Route(f"/{route.stage}{route.pattern}", endpoint, methods=methods))
+            path = f"/{route.stage}{route.pattern}"
+            served.append(Route(path, endpoint, methods=methods, middleware=_shared(front)))
     # A parameter would match a stage: what has a fixed beginning is tried first.
     return sorted(served, key=lambda route: route.path.startswith("/{"))
 
@@ -70,6 +74,8 @@ def _endpoint(route: GatewayRoute, front: Front) -> Callable[[Request], Awaitabl
     may_call = _origins(front)
 
     async def answer(request: Request) -> Response:
+        if request.method == "OPTIONS" and route.method not in ("ANY", "OPTIONS"):
+            return _response(service_answer(404, {"message": "Not Found"}))  # no preflight, though it came as one
         if not may_call(request.headers.get("origin")):
             message = f"Pages of {request.headers['origin']} may not call this. Allow them with cors_origins"
             return _response(service_answer(403, {"message": message}))
@@ -81,6 +87,13 @@ def _endpoint(route: GatewayRoute, front: Front) -> Callable[[Request], Awaitabl
         return _response(await _call(route, front, _request(route, request, body)))
 
     return answer
+
+
+def _shared(front: Front) -> Sequence[Middleware] | None:
+    """What tells browsers that pages of the allowed origins may read the answers (CORS)."""
+    if not front.origins:
+        return None
+    return [Middleware(CORSMiddleware, allow_origins=front.origins, allow_methods=["*"], allow_headers=["*"])]
 
 
 def _origins(front: Front) -> Callable[[str | None], bool]:
