@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from stepwell.language.values import Json
+from stepwell.tasks.kinds.event_calls import EventCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ Code: TypeAlias = Folder | Archive | Inline | Elsewhere
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
     """A function. `timeout` is in seconds, `memory` in MB; `concurrency` is what it reserves: 0
-    refuses all calls, None is any."""
+    refuses all calls, None is any. `notes` are what its user should know."""
 
     logical_id: str
     name: str
@@ -61,6 +62,8 @@ class FunctionSpec:
     timeout: float = 3.0
     memory: int = 128
     concurrency: int | None = None
+    events: EventCalls = field(default_factory=EventCalls)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

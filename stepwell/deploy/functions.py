@@ -13,6 +13,7 @@ from typing import Final
 from stepwell.deploy.cdk import Assets
 from stepwell.deploy.code import FROM_SOURCE, function_code, local_code, missing_handler
 from stepwell.deploy.description import Archive, Code, Elsewhere, Folder, FunctionSpec
+from stepwell.deploy.event_calls import PROPERTIES, event_calls
 from stepwell.deploy.faults import TemplateError
 from stepwell.deploy.intrinsics import text_of
 from stepwell.deploy.names import physical_name
@@ -25,6 +26,7 @@ LAYER_TYPES: Final = ("AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersio
 _READ = (
     *("Architectures", "Code", "CodeUri", "Environment", "FunctionName", "Handler", "ImageUri", "InlineCode", "Layers"),
     *("MemorySize", "PackageType", "ReservedConcurrentExecutions", "Runtime", "Timeout"),
+    *PROPERTIES,
 )
 
 
@@ -39,6 +41,7 @@ def read_function(
     runtime, handler = _text(found, "Runtime", logical_id), _text(found, "Handler", logical_id)
     code = function_code(scope, assets, logical_id, found, metadata, runtime)
     layer_code = _layers(scope, assets, layers, f"{logical_id}.Layers")
+    events, notes = event_calls(found, logical_id)
     return FunctionSpec(
         logical_id=logical_id,
         name=physical_name(scope, logical_id),
@@ -50,6 +53,8 @@ def read_function(
         timeout=float(_number(found, "Timeout", logical_id) or 3),
         memory=_number(found, "MemorySize", logical_id) or 128,
         concurrency=_number(found, "ReservedConcurrentExecutions", logical_id),
+        events=events,
+        notes=notes,
     )
 
 

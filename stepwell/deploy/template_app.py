@@ -58,6 +58,7 @@ class TemplateApp(Stepwell):
         return [f"{name}: {line}" for line in lines]
 
     def _add_function(self, spec: FunctionSpec) -> None:
+        self._told.extend(f"{spec.logical_id}: {note}" for note in spec.notes)
         if isinstance(spec.code, Elsewhere) and spec.name not in self._replaced:
             way_out = f"Say in stepwell.toml what runs in its place: [functions.{spec.name}]"
             self._told.append(f"{spec.logical_id} cannot be called: {spec.code.reason}. {way_out}")
@@ -68,6 +69,7 @@ class TemplateApp(Stepwell):
             concurrency=spec.concurrency,
             memory=spec.memory,
             environment=spec.environment,
+            events=spec.events,
         )
 
     def _add_machine(self, spec: MachineSpec) -> None:

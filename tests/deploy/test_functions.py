@@ -11,6 +11,7 @@ import pytest
 
 from stepwell.deploy.description import Archive, Elsewhere, Folder, FunctionSpec, Inline, Template
 from stepwell.deploy.unpacked import folder_of
+from stepwell.tasks.kinds.event_calls import EventCalls
 
 Read = Callable[..., Template]
 
@@ -42,6 +43,33 @@ def test_limits_name_and_environment_are_read(function: Callable[..., FunctionSp
     )
     assert (found.name, found.timeout, found.memory, found.concurrency) == ("x-eu-west-1", 30.0, 256, 0)
     assert found.environment == {"A": "1", "B": "true", "C": "eu-west-1"}
+
+
+def test_event_calls_are_read_from_sam_and_from_cloudformation(function: Callable[..., FunctionSpec]) -> None:
+    found = function(
+        "CodeUri: src/, Handler: app.handler, Runtime: python3.12, DeadLetterQueue: {Type: SQS, TargetArn: !Sub"
+        " 'arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:lost'}, EventInvokeConfig: {MaximumRetryAttempts: 1,"
+        " MaximumEventAgeInSeconds: 600, DestinationConfig: {OnFailure: {Type: Lambda,"
+        " Destination: 'arn:aws:lambda:eu-west-1:123456789012:function:Cleanup'}}}"
+    )
+    lost = "arn:aws:sqs:eu-west-1:123456789012:lost"
+    cleanup = "arn:aws:lambda:eu-west-1:123456789012:function:Cleanup"
+    assert found.events == EventCalls(retries=1, max_age=600, on_failure=cleanup, dead_letter=lost)
+    found = function(
+        f"Code: src, Handler: app.handler, Runtime: python3.12, DeadLetterConfig: {{TargetArn: '{lost}'}}",
+        type="AWS::Lambda::Function",
+    )
+    assert found.events == EventCalls(dead_letter=lost)
+
+
+@pytest.mark.parametrize("target", ["{Type: S3, Destination: 'arn:aws:s3:::bucket'}", "{Type: SQS}"])
+def test_a_destination_that_nothing_here_reaches_is_told(function: Callable[..., FunctionSpec], target: str) -> None:
+    found = function(
+        "CodeUri: src/, Handler: app.handler, Runtime: python3.12,"
+        f" EventInvokeConfig: {{DestinationConfig: {{OnFailure: {target}}}}}"
+    )
+    assert found.events == EventCalls()
+    assert found.notes[0].startswith("on_failure of its event calls is not done here: ")
 
 
 def test_globals_are_merged_below_the_function_s_own(function: Callable[..., FunctionSpec]) -> None:
