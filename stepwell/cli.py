@@ -34,6 +34,7 @@ COMMANDS = {
     "cost": "tell what executions would have cost on AWS",
     "notify": "tell others how executions end",
     "schedule": "start machines and functions at a time",
+    "connection": "say how requests of HTTP tasks are authorised",
     "backup": "copy a database that may be in use",
     "restore": "put a backup in the place of a database",
     "doctor": "look at a database, and say whether it fits together",

@@ -60,6 +60,12 @@ class Endpoint:
         sent = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AWSStepFunctions.{operation}"}
         return self._ask("POST", self._path, body, {**sent, **(headers or {})})
 
+    def call_events(self, operation: str, **members: object) -> dict[str, Any]:
+        """The answer of an operation of Amazon EventBridge; see `call`."""
+        body = json.dumps({name: value for name, value in members.items() if value is not None})
+        sent = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"AWSEvents.{operation}"}
+        return self._ask("POST", self._path, body, sent)
+
     def get(self, path: str, **query: object) -> dict[str, Any]:
         """The answer of what the server tells beside AWS's API. Members of the query that are None are left out.
 
@@ -92,6 +98,8 @@ class Endpoint:
     def _ask_once(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> dict[str, Any]:
         if self._signer is not None:
             service = _SERVICES.get(path.removeprefix(self._path.rstrip("/")).split("/")[1].partition("?")[0], "states")
+            if headers.get("X-Amz-Target", "").startswith("AWSEvents."):
+                service = "events"
             signer = replace(self._signer, service=service)
             headers = signer.sign(method, self._origin + path, headers, (body or "").encode())
         try:
