@@ -28,6 +28,7 @@ app.machine_job(
     output=KeywordsFound,
     ttl="7d",
     concurrency=100,
+    shown=("s3_key", "query_id"),
 )
 app.machine_job(
     "trends",
@@ -36,6 +37,7 @@ app.machine_job(
     output=TrendsFound,
     ttl="7d",
     concurrency=100,
+    shown=("s3_key", "query_id"),
 )
 
 app.job_route("/orchestrate", job="orchestrate", required=("industry", "usp"))

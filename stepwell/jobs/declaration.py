@@ -27,7 +27,7 @@ class JobType:
     types of a machine's input and output. `retries` is how often a handler is tried again. `concurrency` bounds the
     jobs of the type that run at once, `per_key` those with the same key: the value of the member `key` of the input,
     or the caller where there is no `key`. None is no bound. `sensitive` marks what is secret in the input: see
-    `stepwell.vault.marks`.
+    `stepwell.vault.marks`. `shown` are members of the output, or else of the input, that stand in the job itself too.
     """
 
     name: str
@@ -42,6 +42,7 @@ class JobType:
     per_key: int | None = None
     key: str | None = None
     sensitive: str | None = None
+    shown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError where a field cannot be used."""

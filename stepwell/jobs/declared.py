@@ -102,10 +102,12 @@ class JobDeclarations(ABC):
         per_key: int | None = None,
         key: str | None = None,
         sensitive: str | None = None,
+        shown: Sequence[str] = (),
     ) -> None:
         """Make a state machine of the app a job type: `POST /jobs/NAME` starts an execution of it.
 
-        `input` and `output` are the types of its input and output. For the rest see `job`. Raises ValueError.
+        `input` and `output` are the types of its input and output. `shown` are members of the output, or else of the
+        input, that stand in the job itself too. For the rest see `job`. Raises ValueError.
         """
         self._declared_job(
             name,
@@ -117,6 +119,7 @@ class JobDeclarations(ABC):
             per_key=per_key,
             key=key,
             sensitive=sensitive,
+            shown=tuple(shown),
         )
 
     def job_route(

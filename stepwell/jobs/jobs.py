@@ -114,6 +114,10 @@ class Jobs:
         for type_, count in await self._store.count_queued():
             if type_ in self._slots:
                 self._slots[type_].queued = count
+            else:
+                logger.warning(
+                    "%d jobs of the type %s wait, which this app does not have", count, type_
+                )
         self._engine.watchers.on_end(self._ended)
 
     def serve(self) -> None:

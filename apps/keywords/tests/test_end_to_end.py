@@ -31,7 +31,8 @@ def test_both_routes_start_at_once_and_answer_with_what_they_found(app: Running)
         terms = [keyword["term"] for keyword in found["keywords"]]
         assert {"shoe repair", "recycled rubber", "carbon plate"} <= set(terms)
 
-        started = app.post("/trends", {"industry": "footwear", "keywords": found["keywords"]})
+        asked = {"industry": "footwear", "keywords": found["keywords"], "query_id": "q-1"}
+        started = app.post("/trends", asked)
         assert started.json()["status"] == "PENDING"
         trends = app.polled("/trends", started.json()["job_id"])
         assert [month["month"] for month in trends["timeline"]] == [f"2026-0{month}" for month in range(1, 7)]
@@ -39,7 +40,8 @@ def test_both_routes_start_at_once_and_answer_with_what_they_found(app: Running)
 
         row = app.get(f"/jobs/{started.json()['job_id']}").json()
         assert (row["job_type"], row["status"]) == ("trends", "COMPLETED")
-        assert row["inputs"]["industry"] == "footwear"
+        assert row["inputs"] == asked
+        assert (row["query_id"], "s3_key" in row) == ("q-1", False)
         assert row["outputs"]["insights"] == trends["insights"]
         assert row["expires_at"] == row["created_at"] + 7 * 24 * 3600
 

@@ -61,5 +61,7 @@ async def _run(jobs: Jobs, post: Post, secret: str | None) -> None:
 async def _tell(jobs: Jobs, post: Post, secret: str | None, id_: str) -> None:
     row = await jobs.find(id_)
     if row is not None and row.new.callback is not None:
-        await post.deliver(row.new.callback, orjson.dumps(job_body(row)).decode(), id_, secret)
+        job = jobs.types.get(row.new.type)
+        body = job_body(row, shown=job.shown if job else ())
+        await post.deliver(row.new.callback, orjson.dumps(body).decode(), id_, secret)
         await jobs.was_told(id_)

@@ -6,6 +6,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -16,8 +17,8 @@ from stepwell.store.jobs import JobRow
 _LONGEST: Final = 30  # seconds
 
 
-def job_body(row: JobRow, position: int | None = None) -> dict[str, Any]:
-    """What `GET /jobs/{id}` answers. Raises nothing: a member that does not apply is not there."""
+def job_body(row: JobRow, position: int | None = None, shown: Sequence[str] = ()) -> dict[str, Any]:
+    """What `GET /jobs/{id}` answers; a member that does not apply is not there. `shown`: see `JobType`."""
     body: dict[str, Any] = {
         "job_id": row.new.id,
         "job_type": row.new.type,
@@ -36,10 +37,17 @@ def job_body(row: JobRow, position: int | None = None) -> dict[str, Any]:
         body["inputs"] = orjson.Fragment(row.input)
     if row.output is not None:
         body["outputs"] = orjson.Fragment(row.output)
+    if shown:
+        body |= {name: value for name, value in _shown(row, shown).items() if name not in body}
     failure = failure_of(row)
     if failure is not None:
         body["error"], body["error_message"] = failure
     return body
+
+
+def _shown(row: JobRow, names: Sequence[str]) -> dict[str, Any]:
+    given = [orjson.loads(text) for text in (row.input, row.output) if text is not None]
+    return {name: value[name] for value in given if isinstance(value, dict) for name in names if name in value}
 
 
 def progress_body(row: JobRow) -> dict[str, Any]:

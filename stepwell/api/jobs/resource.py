@@ -118,7 +118,9 @@ class JobResource:
         after = retry_after(row, self._context.now())
         if after is not None:
             headers["Retry-After"] = str(after)
-        return _answer(job_body(row, await self._jobs.position(row)), 200, headers)
+        job = self._jobs.types.get(row.new.type)
+        body = job_body(row, await self._jobs.position(row), job.shown if job else ())
+        return _answer(body, 200, headers)
 
     async def _row(self, request: Request) -> JobRow:
         id_ = request.path_params["name"]
