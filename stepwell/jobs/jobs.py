@@ -115,9 +115,7 @@ class Jobs:
             if type_ in self._slots:
                 self._slots[type_].queued = count
             else:
-                logger.warning(
-                    "%d jobs of the type %s wait, which this app does not have", count, type_
-                )
+                logger.warning("%d jobs of the type %s wait, which this app does not have", count, type_)
         self._engine.watchers.on_end(self._ended)
 
     def serve(self) -> None:
