@@ -27,10 +27,11 @@ FUNCTIONS: Final = "/aws/lambda/"
 
 _DAY: Final = 86_400_000
 _WAITING: Final = 8 * 1024 * 1024  # characters that wait to be written, at most
-_BATCH: Final = 1024 * 1024  # characters of a batch
-_PAUSE: Final = 0.2  # seconds between two batches
+_BATCH: Final = 256 * 1024  # characters of a batch: more would keep the interpreter, and the writer, from turns
+_PAUSE: Final = 0.1  # seconds between two batches
 _PRUNE: Final = 60.0  # seconds between two removals
-_RESTORED: Final = 200  # chunks that a new server reads back
+_RESTORED: Final = 200  # chunks that a new server reads back, at most
+_RESTORED_LINES: Final = 20_000  # after which it reads no further: a start is to be quick
 _OVERHEAD: Final = 64  # characters that a line counts beside its own
 
 
@@ -61,21 +62,25 @@ class LogKeeper:
 
     def keep_line(self, place: int, line: FunctionLogLine) -> None:
         """A line of a function."""
-        event = LogEvent(place, line.time, line.message, line.request_id, line.execution)
-        self._add(f"{FUNCTIONS}{line.function}", line.stream, event)
+        key = (f"{FUNCTIONS}{line.function}", line.stream)
+        if self._has_room(key, line.message):
+            self._add(key, LogEvent(place, line.time, line.message, line.request_id, line.execution))
 
     def keep(self, group: str, stream: str, time: int, message: str, execution: str | None = None) -> None:
         """A line of any log group."""
         self._last = max(self._last + 1, self._now() * 1_000_000)
-        self._add(group, stream, LogEvent(self._last, time, message, None, execution))
+        if self._has_room((group, stream), message):
+            self._add((group, stream), LogEvent(self._last, time, message, None, execution))
 
-    def _add(self, group: str, stream: str, event: LogEvent) -> None:
-        key = (group, stream)
-        size = len(event.message) + _OVERHEAD
-        if self._size + size > _WAITING:
-            self._dropped[key] += 1
-            return
-        self._size += size
+    def _has_room(self, key: tuple[str, str], message: str) -> bool:
+        """Whether a line may wait; one that may not is counted."""
+        if self._size + len(message) + _OVERHEAD <= _WAITING:
+            return True
+        self._dropped[key] += 1
+        return False
+
+    def _add(self, key: tuple[str, str], event: LogEvent) -> None:
+        self._size += len(event.message) + _OVERHEAD
         self._events.setdefault(key, []).append(event)
         self._news.set()
 
@@ -84,7 +89,7 @@ class LogKeeper:
     async def restore(self, ring: LogRing) -> None:
         """Read back the last lines of functions, those that an earlier server has kept. Raises StoreError."""
         chunks = await self._store.newest(FUNCTIONS, _RESTORED)
-        lines = await asyncio.to_thread(_lines, chunks)
+        lines = await asyncio.to_thread(_lines, _first(chunks, _RESTORED_LINES))
         for place, line in lines:
             ring.restore(place, line)
 
@@ -168,6 +173,15 @@ class LogKeeper:
 
 def _packed(batch: dict[tuple[str, str], list[LogEvent]]) -> list[LogChunk]:
     return [pack(group, stream, events) for (group, stream), events in batch.items()]
+
+
+def _first(chunks: Sequence[LogChunk], lines: int) -> Sequence[LogChunk]:
+    """The first chunks that have so many lines together."""
+    for count, chunk in enumerate(chunks, 1):
+        lines -= chunk.lines
+        if lines <= 0:
+            return chunks[:count]
+    return chunks
 
 
 def _lines(chunks: Sequence[LogChunk]) -> list[tuple[int, FunctionLogLine]]:
