@@ -168,8 +168,11 @@ class _Reading:
     def _events(self, spec: FunctionSpec | MachineSpec) -> list[Found]:
         """SAM's events of a function or a state machine."""
         target = Target(kind="function" if isinstance(spec, FunctionSpec) else "machine", name=spec.name)
-        events = self._properties(spec.logical_id, _GLOBALS[target.kind]).get("Events")
+        properties = self._properties(spec.logical_id, _GLOBALS[target.kind])
+        events = properties.get("Events")
         read: list[Found] = []
+        if "FunctionUrlConfig" in properties:
+            read.append(NotRun("function URL", spec.logical_id))
         for name, event in events.items() if isinstance(events, dict) else ():
             type = str(event.get("Type")) if isinstance(event, dict) else ""
             members = _object(event.get("Properties")) if isinstance(event, dict) else {}

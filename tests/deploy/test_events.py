@@ -227,3 +227,15 @@ def test_routes_of_an_http_api_s_own_resources_are_routes(read: Read) -> None:
         False,
         Target(kind="machine", name="Flow"),
     )
+
+
+def test_the_url_of_a_function_is_told_as_not_run(read: Read) -> None:
+    template = read(
+        """
+        Resources:
+          It:
+            Type: AWS::Serverless::Function
+            Properties: {CodeUri: src, Handler: app.handler, Runtime: python3.12, FunctionUrlConfig: {AuthType: NONE}}
+        """
+    )
+    assert [str(item) for item in template.not_run] == ["It (function URL)"]

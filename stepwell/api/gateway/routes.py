@@ -65,7 +65,8 @@ def gateway_routes(routes: Iterable[GatewayRoute], front: Front) -> list[Route]:
         served.append(Route(route.pattern, endpoint, methods=methods, middleware=_shared(front)))
         if route.stage != "$default":
             path = f"/{route.stage}{route.pattern}"
-            served.append(Route(path, endpoint, methods=methods, middleware=_shared(front)))
+            for either in dict.fromkeys((path, path.rstrip("/"))):  # a stage's root ends with a slash or not
+                served.append(Route(either, endpoint, methods=methods, middleware=_shared(front)))
     # A parameter would match a stage: what has a fixed beginning is tried first.
     return sorted(served, key=lambda route: route.path.startswith("/{"))
 

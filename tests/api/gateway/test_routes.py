@@ -58,6 +58,12 @@ async def test_a_route_starts_an_execution_with_the_body(api: Executions, path: 
     assert api.asked == [("StartExecution", {"stateMachineArn": MACHINE, "input": '{"n": 1}'})]
 
 
+@pytest.mark.parametrize("path", ["/Prod", "/Prod/"])
+async def test_the_root_of_a_stage_ends_with_a_slash_or_not(api: Executions, path: str) -> None:
+    root = GatewayRoute(method="POST", path="/", machine="Flow", stage="Prod", rest=True, payload="1.0")
+    assert (await client(api, root).post(path)).status_code == 200
+
+
 async def test_without_a_body_the_input_is_an_empty_object(api: Executions) -> None:
     await client(api, STARTS).post("/flows")
     assert api.asked[0][1]["input"] == "{}"
