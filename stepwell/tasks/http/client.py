@@ -88,7 +88,8 @@ async def send(request: HttpRequest, target: Target, seconds: float = SECONDS) -
 async def _send(request: HttpRequest, target: Target) -> HttpAnswer:
     import httpcore
 
-    host = f"[{target.host}]" if ":" in target.host else target.host
+    host = _ascii(target.host)
+    named = f"[{host}]" if ":" in host else host
     usual = target.port == (443 if target.scheme == "https" else 80)
     pool = httpcore.AsyncConnectionPool(ssl_context=_tls(), network_backend=_pinned(target.addresses))
     async with (
@@ -97,12 +98,12 @@ async def _send(request: HttpRequest, target: Target) -> HttpAnswer:
             request.method,
             httpcore.URL(
                 scheme=target.scheme.encode(),
-                host=_ascii(target.host).encode(),
+                host=host.encode(),
                 port=target.port,
                 target=_target(request.url).encode("ascii"),
             ),
             headers=[
-                (b"Host", (host if usual else f"{host}:{target.port}").encode("idna" if host.isascii() else "utf-8")),
+                (b"Host", (named if usual else f"{named}:{target.port}").encode()),
                 *_encoded(request.headers),
                 *((b"Content-Length", b"%d" % len(body)) for body in (request.body,) if body is not None),
             ],

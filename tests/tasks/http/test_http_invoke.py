@@ -189,6 +189,20 @@ async def test_a_target_inside_is_refused_unless_it_is_named(api: Api, invoke: I
     assert api.got == []
 
 
+async def test_the_host_is_the_one_of_the_address(api: Api, invoke: Invoke, connections: Known) -> None:
+    async def resolve(host: str, port: int) -> tuple[str, ...]:
+        return ("127.0.0.1",)
+
+    integration = HttpInvoke(connections, Targets(["all"], resolve))
+    for host, named in (
+        ("api.example", "api.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("[::1]", "[::1]"),
+    ):
+        await invoke(integration, ApiEndpoint=f"http://{host}:{api.port}/")
+        assert api.got[-1].headers["Host"] == f"{named}:{api.port}"
+
+
 # -- connections
 
 
