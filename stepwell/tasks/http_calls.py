@@ -88,12 +88,15 @@ class _Request:
     headers: Mapping[str, str]
     timeout: float
     socket: socket | None = field(default=None, init=False)
+    hung_up: bool = field(default=False, init=False)
 
     def carry_out(self) -> _Answered:
         """Blocks. Raises OSError, HTTPException."""
         connection = self.connection
         connection.connect()
         self.socket = connection.sock
+        if self.hung_up:  # meanwhile: nothing is asked any more
+            raise ConnectionAbortedError("the call is not waited for")
         connection.sock.settimeout(self.timeout)
         connection.request("POST", self.target, self.body, dict(self.headers))
         response = connection.getresponse()
@@ -102,6 +105,7 @@ class _Request:
 
     def hang_up(self) -> None:
         """From another thread, which it wakes."""
+        self.hung_up = True
         if self.socket is not None:
             with suppress(OSError):
                 self.socket.shutdown(SHUT_RDWR)
