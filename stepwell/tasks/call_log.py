@@ -13,12 +13,14 @@ import math
 import re
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from stepwell.tasks.invocation import MAX_TAIL, TIMED_OUT, Invocation
 from stepwell.tasks.logs import LineCutter
 
 _FRAME = re.compile(r"(START|END|REPORT) RequestId: ")
+_LOOK = 0.1  # seconds
 _PEAK = re.compile(rb"VmHWM:\s+(\d+) kB")
 
 
@@ -90,12 +92,20 @@ def is_frame(line: str) -> bool:
     return _FRAME.match(line) is not None
 
 
-def peak_memory(pid: int | None) -> int | None:
-    """The most memory that a process has had, in MB; None where nobody can tell."""
-    if pid is None or sys.platform != "linux":
-        return None
-    try:
-        found = _PEAK.search(Path(f"/proc/{pid}/status").read_bytes())
-    except OSError:
-        return None
-    return None if found is None else math.ceil(int(found[1]) / 1024)
+class PeakMemory:
+    """The most memory that a process has had. Looked up no more than ten times a second: a look costs as much as a
+    short call."""
+
+    def __init__(self) -> None:
+        self._megabytes: int | None = None
+        self._looked = -math.inf
+
+    def of(self, pid: int | None) -> int | None:
+        """In MB, as it was last known; None where nobody can tell."""
+        now = time.monotonic()
+        if pid is not None and now - self._looked > _LOOK and sys.platform == "linux":
+            self._looked = now
+            with suppress(OSError):
+                found = _PEAK.search(Path(f"/proc/{pid}/status").read_bytes())
+                self._megabytes = math.ceil(int(found[1]) / 1024) if found else self._megabytes
+        return self._megabytes

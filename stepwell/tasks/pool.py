@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import cast
 
 from stepwell.tasks import invocation
-from stepwell.tasks.call_log import CallLog, peak_memory
+from stepwell.tasks.call_log import CallLog, PeakMemory
 from stepwell.tasks.frames import Head
 from stepwell.tasks.function import Function
 from stepwell.tasks.function_environment import LOG_STREAM, memory_size
@@ -50,7 +50,18 @@ class _Call:
 class _Process:
     """A worker process and the calls that run in it."""
 
-    __slots__ = ("asynchronous", "began", "calls", "initialised", "lines", "ready", "retired", "timer", "worker")
+    __slots__ = (
+        "asynchronous",
+        "began",
+        "calls",
+        "initialised",
+        "lines",
+        "peak",
+        "ready",
+        "retired",
+        "timer",
+        "worker",
+    )
 
     def __init__(self, worker: WorkerProcess, lines: LineCutter) -> None:
         self.worker = worker
@@ -61,6 +72,7 @@ class _Process:
         self.asynchronous = False
         self.timer: asyncio.TimerHandle | None = None
         self.began = time.monotonic()
+        self.peak = PeakMemory()
         self.initialised: float | None = None
         """Seconds that its start has taken; None once a call has been told."""
 
@@ -198,7 +210,7 @@ class FunctionPool:
         if call.timer is not None:
             call.timer.cancel()
         if call.log is not None and call.process is not None:
-            tail = call.log.end(answer.error, peak_memory(call.process.worker.pid))
+            tail = call.log.end(answer.error, call.process.peak.of(call.process.worker.pid))
             answer = replace(answer, log_tail=tail)
         if not call.answer.done():
             call.answer.set_result(answer)
