@@ -355,16 +355,17 @@ class Jobs:
     async def cancel(self, row: JobRow) -> None:
         """Cancel a job; one that has ended stays as it is. Raises StoreError, Stopping."""
         type_ = row.new.type
-        if row.queued and type_ in self._starting:
-            async with self._starting[type_]:  # either it is started, or it never will be
+        if row.outcome is not None:
+            return
+        if row.queued:
+            async with self._starting.setdefault(type_, asyncio.Lock()):  # either it is started, or it never will be
                 cause = "The job was cancelled before it started."
                 if await self._store.end_queued(row.key, "CANCELLED", CANCELLED, cause, self._now()):
-                    self._slots[type_].queued -= 1
+                    if type_ in self._slots:
+                        self._slots[type_].queued -= 1
                     self.some_ended.set()
                     self._wake(row.new.id)
                     return
-        elif row.outcome is not None:
-            return
         job = self.types.get(type_)
         arn = self._handing.execution_arn(job.machine_name if job else f"job-{type_}", row.new.id)
         try:

@@ -86,7 +86,6 @@ class JobFilter:
 
     type: str | None = None
     group: str | None = None
-    caller: str | None = None
     statuses: Collection[str] | None = None
     outcome: Outcome | None = None
     queued: bool | None = None

@@ -53,6 +53,22 @@ async def test_a_job_whose_execution_was_let_go_of_is_gone(houses: Houses) -> No
         assert (await house.http.get("/jobs")).json()["jobs"] == []
 
 
+async def test_a_job_that_is_gone_makes_way_for_one_with_its_idempotency_key(houses: Houses) -> None:
+    async with houses.open(app) as house:
+        ids = []
+        for _ in range(2):
+            ids.append(await house.start("single", {"n": 1}, **{"Idempotency-Key": "k"}))
+            (await house.work()).done(1)
+            await house.ended(ids[-1])
+            row = await house.jobs.find(ids[-1])
+            assert row is not None
+            await house.context.store.delete_execution(row.key)
+        assert ids[0] == ids[1]
+        await house.start("single", {"n": 2})
+        waits = await house.start("single", {"n": 1}, **{"Idempotency-Key": "k"})
+        assert (await house.job(waits))["status"] == "PENDING"
+
+
 async def _is_gone(house: House, id_: str) -> bool:
     return (await house.http.get(f"/jobs/{id_}")).status_code == 404
 

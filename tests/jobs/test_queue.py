@@ -136,6 +136,20 @@ async def test_a_store_that_refuses_is_a_503_and_nothing_was_done(houses: Houses
         assert (await house.work()).input == {"n": 2}
 
 
+async def test_a_job_that_waits_for_a_type_that_is_gone_is_cancelled_or_waits_for_its_type(houses: Houses) -> None:
+    async with houses.open(app, "jobs.db") as house:
+        ids = [await house.start("single", {"n": n}) for n in range(3)]
+        (await house.work()).done(0)
+        await house.work()
+    other = Stepwell()
+    other.job("other")(log_in)
+    async with houses.open(other, "jobs.db") as house:
+        assert (await house.job(ids[2]))["status"] == "PENDING"
+        assert (await house.http.delete(f"/jobs/{ids[2]}")).json()["status"] == "CANCELLED"
+    async with houses.open(app, "jobs.db") as house:
+        assert (await house.job(ids[1]))["status"] == "PROCESSING"
+
+
 async def test_a_bound_that_is_lifted_lets_all_start(houses: Houses) -> None:
     async with houses.open(app, "jobs.db") as house:
         for n in range(4):

@@ -136,7 +136,11 @@ def _document(types: Mapping[str, JobType], signatures: Mapping[str, Arguments])
         "openapi": "3.1.0",
         "info": {"title": "Jobs", "version": __version__},
         "paths": paths,
-        "components": {"schemas": {**components, **_SCHEMAS}},
+        "components": {
+            "schemas": {**components, **_SCHEMAS},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"bearer": []}],  # where the server asks who is calling
     }
 
 
