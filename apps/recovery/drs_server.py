@@ -87,10 +87,12 @@ class DrsError(Exception):
 
 
 class DrsServer:
-    """All jobs, in memory, and the routes."""
+    """All jobs, in memory, and the routes. `arrived` are the operations that were asked for, `calls` those that were
+    carried out, with what they were given."""
 
     def __init__(self, behaviour: Behaviour | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.behaviour = behaviour or Behaviour()
+        self.arrived: list[str] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._clock = clock
         self._jobs: dict[str, Job] = {}
@@ -232,6 +234,8 @@ class Misbehaving:
         if scope["type"] != "http" or scope["path"] == "/control":
             await self._inner(scope, receive, send)
             return
+        receive = await _whole(receive)
+        self._server.arrived.append(scope["path"].removeprefix("/"))
         await asyncio.sleep(behaviour.delay_seconds)
         if behaviour.fail_next:
             code = behaviour.fail_next.pop(0)
@@ -246,6 +250,20 @@ class Misbehaving:
 def error_response(code: str, message: str) -> Response:
     """An error as REST-JSON has it: its name in a header."""
     return JSONResponse({"message": message}, _STATUSES.get(code, 400), {"x-amzn-ErrorType": code})
+
+
+async def _whole(receive: Receive) -> Receive:
+    """What hands out a request that has come whole: it is carried out, its client waiting or not."""
+    message = await receive()
+    body = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+
+    async def again() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
 
 
 def _headers_only(send: Send) -> Send:

@@ -57,7 +57,9 @@ def create_app(
         else:
             await rest(scope, receive, send)
 
-    inside = with_cors(route if auth is None else guarded(route, auth, context.account, mounts or {}), origins)
+    named = [found.path for found in rest.routes if isinstance(found, Route)]
+    asked = route if auth is None else guarded(route, auth, context.account, mounts or {}, named)
+    inside = with_cors(asked, origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -12,12 +12,12 @@ Rules that must stay true here:
 | `/2015-03-31`: AWS Lambda's API; `/schedules`, `/schedule-groups`, `/tags`: EventBridge Scheduler's | SigV4 |
 | `/jobs` and below, but for the page that a token is typed into; the console, the admin's routes | bearer |
 | an app's mount | what `app.mount(…, auth=…)` says |
-| all else: `/logs`, `/express`, `/workers`, … | either |
+| all else: `/logs`, `/express`, `/workers`, `/notifications`, `/metrics`, … | either |
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -54,15 +54,19 @@ _PREFIXES: Final[Mapping[str, Door]] = {
     "/logs": EITHER,
     "/express": EITHER,
     "/workers": EITHER,
+    "/notifications": EITHER,
 }
-
 
 _PAGE: Final = frozenset({"/jobs/docs", "/jobs/docs.js", "/jobs/docs.css"})
 
 
-def doors(mounts: Mapping[str, bool]) -> Callable[[Scope, bytes], Door]:
-    """What tells the door of a request with that `X-Amz-Target`. `mounts` are the paths that apps are mounted at, and
-    whether the server is to ask for a bearer token there."""
+def doors(mounts: Mapping[str, bool], routes: Iterable[str] = ()) -> Callable[[Scope, bytes], Door]:
+    """What tells the door of a request with that `X-Amz-Target`.
+
+    `mounts` are the paths that apps are mounted at, and whether the server is to ask for a bearer token there. `routes`
+    are the paths of the server's own routes: an app that is mounted at the root does not open them.
+    """
+    named = frozenset(_first(route) for route in routes)
     apps = [
         (path, BEARER if guarded else OPEN)
         for path, guarded in sorted(mounts.items(), key=lambda mount: -len(mount[0]))
@@ -74,12 +78,17 @@ def doors(mounts: Mapping[str, bool]) -> Callable[[Scope, bytes], Door]:
             return OPEN
         if path == "/" and scope.get("method") == "POST" and target:
             return Door("sigv4", _SERVICES.get(target.partition(b".")[0]))
-        own = _PREFIXES.get("/" + path[1:].partition("/")[0])
-        if own is not None:
-            return own
+        first = _first(path)
+        if first in _PREFIXES:
+            return _PREFIXES[first]
         for mount, door in apps:
-            if path == mount or path.startswith(mount + "/"):
+            if (mount or first not in named) and (path == mount or path.startswith(mount + "/")):
                 return door
         return EITHER
 
     return find
+
+
+def _first(path: str) -> str:
+    """The first part of a path: `/jobs` of `/jobs/7/events`."""
+    return "/" + path[1:].partition("/")[0]

@@ -9,7 +9,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -32,9 +32,9 @@ _CORAL: Final = "com.amazon.coral.service#"
 _MISSING: Final = "MissingAuthenticationTokenException"
 
 
-def guarded(app: ASGIApp, auth: Auth, account: str, mounts: Mapping[str, bool]) -> ASGIApp:
-    """An application that asks who is calling before `app`. `mounts`: see `doors`."""
-    find = doors(mounts)
+def guarded(app: ASGIApp, auth: Auth, account: str, mounts: Mapping[str, bool], routes: Iterable[str] = ()) -> ASGIApp:
+    """An application that asks who is calling before `app`. `mounts`, `routes`: see `doors`."""
+    find = doors(mounts, routes)
     gate = _Gate(app, auth, account)
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:

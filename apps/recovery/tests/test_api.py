@@ -82,7 +82,7 @@ def app(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     assert quick != definition
     (world.folder / "quick.asl.json").write_text(quick)
     monkeypatch.setenv("RECOVERY_QUICK_MACHINE", str(world.folder / "quick.asl.json"))
-    world.drs.behaviour.launch_polls = 2
+    world.drs.behaviour.launch_polls = 1
     found = App(world.folder)
     yield found
     found.end()
@@ -164,27 +164,44 @@ def test_a_stopped_execution_starts_no_further_wave_and_is_resumed_with_its_job(
 
 def test_a_server_that_is_killed_in_a_wave_goes_on_with_it(world: World, app: App) -> None:
     app.serve()
-    world.drs.behaviour.launch_polls = 4
+    world.drs.behaviour.launch_polls = 1000
     id = app.start()
     eventually(lambda: app.show(id)["waves"][0]["job_id"])
     app.kill()
+    world.drs.behaviour.launch_polls = 1
     app.serve()
     assert statuses(app.ended(id)) == ["COMPLETED"] * 3
     assert len(world.calls("StartRecovery")) == 3  # one a wave, crash or not
+
+
+def test_a_server_that_is_killed_while_a_job_is_being_started_finds_that_job(world: World, app: App) -> None:
+    """Nobody has heard the answer of StartRecovery; the record says only that it was about to be called."""
+    app.serve()
+    world.drs.behaviour.delay_seconds = 3.0
+    id = app.start()
+    eventually(lambda: world.drs.arrived)
+    assert app.show(id)["waves"][0]["job_id"] is None
+    app.kill()
+    eventually(lambda: world.calls("StartRecovery"))
+    world.drs.behaviour.delay_seconds = 0.0
+    app.serve()
+    assert statuses(app.ended(id)) == ["COMPLETED"] * 3
+    assert len(world.calls("StartRecovery")) == 3
 
 
 def test_without_step_functions_the_handler_runs_new_executions_and_old_ones_end_where_they_began(
     world: World, app: App
 ) -> None:
     app.serve()
-    world.drs.behaviour.launch_polls = 4
+    world.drs.behaviour.launch_polls = 1000
     first = app.start()
     app.end()
     app.serve(USE_STEP_FUNCTIONS="false")
     second = app.start("spare")
     assert app.show(second)["runner"] == "handler"
     assert app.show(second)["waves"][1]["job_id"] is not None  # it went as far as it could at once
-    for _ in range(20):  # what the schedule does once a minute
+    world.drs.behaviour.launch_polls = 1
+    for _ in range(3):  # what the schedule does once a minute
         polling.poll({}, None)
     assert statuses(app.show(second)) == ["COMPLETED", "COMPLETED"]
     ended = app.ended(first)

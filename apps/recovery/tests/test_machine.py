@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import boto3
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 import apps.recovery
+from apps.catalog.tests.conftest import listening
 from apps.recovery.handler import UnknownAction, handler
 from apps.recovery.polling import poll
 from apps.recovery.tests.conftest import PLANS, World, server
@@ -153,6 +159,24 @@ def test_a_wave_s_end_is_told_signed_and_later_where_nobody_listens(world: World
     assert (heard["execution_id"], heard["wave_number"], heard["status"]) == ("e-1", 1, "COMPLETED")
     assert heard["signature"].startswith("sha256=")
     assert world.records.all_to_notify() == []
+
+
+def test_a_wave_s_end_is_told_to_an_sns_topic(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[dict[str, list[str]]] = []
+
+    async def publish(request: Request) -> Response:
+        published.append(parse_qs((await request.body()).decode()))
+        answer = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>"
+        return Response(answer, media_type="text/xml")
+
+    topic = "arn:aws:sns:us-east-1:123456789012:recovery"
+    with listening(Starlette(routes=[Route("/", publish, methods=["POST"])])) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", url)
+        monkeypatch.setenv("RECOVERY_TOPIC_ARN", topic)
+        recovered(SHOP[:1]).assert_succeeded()
+    (told,) = published
+    assert (told["Action"], told["TopicArn"], told["Subject"]) == (["Publish"], [topic], ["Wave 1 COMPLETED"])
+    assert json.loads(told["Message"][0])["job_id"] == world.records.wave("e-1", 1).job_id
 
 
 @pytest.mark.parametrize("event", [{"action": "reboot"}, {}])
