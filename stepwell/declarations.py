@@ -13,9 +13,11 @@ from stepwell.app import AppError, Stepwell
 from stepwell.assembly import Place, make_clients
 from stepwell.notify.channel import InvalidChannel
 from stepwell.notify.declaration import rule_of
+from stepwell.notify.rules import Rules
 from stepwell.notify.senders import Sender, Senders
 from stepwell.schedule.definition import InvalidSchedule
-from stepwell.schedule.deploy import declared_row
+from stepwell.schedule.deploy import declared_row, deploy
+from stepwell.schedule.registry import Schedules
 from stepwell.settings import Settings
 from stepwell.store.notices import RuleRow
 from stepwell.store.schedules import ScheduleRow
@@ -58,3 +60,10 @@ def bind_notices(app: Stepwell, place: Place) -> list[RuleRow]:
 def make_sender(settings: Settings) -> Sender:
     """What carries notifications out of the house."""
     return Senders(Targets(settings.http_allowed_hosts), os.environ, make_clients(settings), settings.region)
+
+
+async def redeclare(app: Stepwell, place: Place, schedules: Schedules, rules: Rules) -> None:
+    """Make what an app declares now what holds, while the server runs. Raises AppError: nothing has changed then."""
+    rows, notices = bind_schedules(app, place), bind_notices(app, place)
+    await deploy(schedules, rows, place.scheduler_prefix)
+    await rules.declare(notices)

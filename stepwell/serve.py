@@ -54,7 +54,7 @@ from stepwell.assembly import (
 )
 from stepwell.auth.opening import open_auth
 from stepwell.aws_environment import MADE_UP, aws_variables
-from stepwell.declarations import bind_notices, bind_schedules, make_sender
+from stepwell.declarations import bind_notices, bind_schedules, make_sender, redeclare
 from stepwell.deploy.served import front_routes, make_resources, notices_of
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
@@ -117,7 +117,9 @@ async def serve(settings: Settings) -> None:
         scheduling(context.engine, functions, place.scheduler_prefix, ours, settings.clock != "real") as schedules,
         calling_back(jobs, post, os.environ),
         started(apps),
-        watching(load, app, settings, functions, context),
+        watching(
+            load, app, settings, functions, context, partial(redeclare, place=place, schedules=schedules, rules=rules)
+        ),
     ):
         of_jobs = job_routes(jobs, app.job_routes, context, auth)
         of_workers = [*worker_routes(functions, context), *scheduler_routes(schedules, context)]

@@ -61,6 +61,12 @@ class Rules:
     def rows(self) -> Sequence[RuleRow]:
         return self._rows
 
+    async def declare(self, rows: Sequence[RuleRow]) -> None:
+        """Make these the rules of the app."""
+        assert self._store is not None
+        await self._store.declare_rules(rows)
+        await self._read()
+
     async def add(self, row: RuleRow) -> RuleRow:
         assert self._store is not None
         added = await self._store.add_rule(row)

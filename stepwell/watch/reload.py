@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from stepwell.api.context import ApiContext
 from stepwell.app import AppError, Stepwell
 from stepwell.assembly import BoundMachine, Place, bind_machines, deploy, functions_of
+from stepwell.declarations import bind_notices, bind_schedules
 from stepwell.deploy.served import make_resources
 from stepwell.settings import Settings
 from stepwell.tasks.function import Function, FunctionRegistry
@@ -47,15 +48,17 @@ async def watching(
     settings: Settings,
     functions: LambdaService,
     context: ApiContext,
+    redeclare: Callable[[Stepwell], Awaitable[None]],
 ) -> AsyncIterator[None]:
     """Keep what is served up to date while the context is open, where the settings ask for it.
 
-    `load` gives the app anew and raises AppError; `app` is the one that is served.
+    `load` gives the app anew and raises AppError; `app` is the one that is served. `redeclare`
+    takes over what an app declares beside its functions and machines.
     """
     if not settings.watch:
         yield
         return
-    watch = _Watch(load, app, settings, functions, context)
+    watch = _Watch(load, app, settings, functions, context, redeclare)
     task = asyncio.get_running_loop().create_task(watch.run())
     try:
         yield
@@ -73,8 +76,10 @@ class _Watch:
         settings: Settings,
         functions: LambdaService,
         context: ApiContext,
+        redeclare: Callable[[Stepwell], Awaitable[None]],
     ) -> None:
         self._load = load
+        self._redeclare = redeclare
         self._settings = settings
         self._place = Place(settings.region, settings.account)
         self._functions = functions
@@ -90,6 +95,7 @@ class _Watch:
                 new = await asyncio.to_thread(modules.anew, lambda: self._checked(self._load()), changed)
                 await deploy(new.machines, self._context)
                 await make_resources(new.app, self._context)
+                await self._redeclare(new.app)
             except AppError as error:
                 _say(f"not reloaded, what was there before goes on: {error}")
             except Exception as error:  # of the user's code, wherever that runs while it is loaded
@@ -107,6 +113,8 @@ class _Watch:
 
     def _checked(self, app: Stepwell) -> _Loaded:
         """Raises AppError."""
+        bind_schedules(app, self._place)
+        bind_notices(app, self._place)
         return _Loaded(app, functions_of(app, self._settings), bind_machines(app, self._place), modules.folders())
 
 

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from stepwell.commands.endpoint import Endpoint
 from tests.cli.conftest import Serve
 from tests.server import Server
 
@@ -186,3 +187,20 @@ def test_a_template_its_code_and_its_definitions_reload(serve: Serve, app: Path)
     watched.says("state machine steps")
     until(lambda: watched.call("greet") == "newest")
     assert watched.output(watched.start(0)) == "newest"
+
+
+def test_what_an_app_declares_beside_its_functions_reloads_too(app: Path, serve: Serve) -> None:
+    watched = Watched(serve("watched:app", "--watch"))
+    source = (app / "watched.py").read_text()
+    (app / "watched.py").write_text(
+        source
+        + 'app.schedule("once", "at(2090-01-01T00:00:00)", function="greet")\n'
+        + 'app.notify(webhook="https://example.com/hooks")\n'
+    )
+    endpoint = Endpoint(watched.server.url)
+    deadline = time.monotonic() + 20
+    while not (rules := endpoint.send("GET", "/notifications/rules")["rules"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert rules[0]["webhook"] == "https://example.com/hooks"
+    assert [each["Name"] for each in endpoint.send("GET", "/schedules")["Schedules"]] == ["once"]
