@@ -61,7 +61,7 @@ def test_each_due_time_starts_once_whatever_is_killed(tmp_path: Path) -> None:
         endpoint = Endpoint(alive.url)
         machine = endpoint.call("CreateStateMachine", name="M", definition=json.dumps(PASS), roleArn=ROLE)
         arn = machine["stateMachineArn"]
-        first = int(time.time()) + 1
+        first = int(time.time()) + 6  # all are written by then
         for n in range(SCHEDULES):
             endpoint.send("POST", f"/schedules/s{n}", schedule(arn, first))
         endpoint.send("POST", "/schedules/calls", schedule(FUNCTION, first))
