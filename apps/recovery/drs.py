@@ -51,7 +51,13 @@ def find_job(servers: Sequence[str], is_drill: bool, since: float, known: Set[st
 
 def describe_job(job_id: str) -> dict[str, Any] | None:
     """A job; None where there is none of that id. Raises DrsUnavailable, DrsRefused."""
-    return next((job for job in _pages("describe_jobs", filters={"jobIDs": [job_id]}) if job["jobID"] == job_id), None)
+    try:
+        jobs = _pages("describe_jobs", filters={"jobIDs": [job_id]})
+    except DrsRefused as refused:
+        if str(refused).startswith("ResourceNotFoundException"):
+            return None
+        raise
+    return next((job for job in jobs if job["jobID"] == job_id), None)
 
 
 def job_log(job_id: str) -> list[dict[str, Any]]:

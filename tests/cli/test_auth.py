@@ -43,10 +43,13 @@ def url(tmp_path: Path, serve: Serve) -> str:
 
 def test_commands_sign_with_the_access_key_of_the_environment(tmp_path: Path, url: str) -> None:
     ops = Shell(tmp_path, {"AWS_ACCESS_KEY_ID": "AKIAOPS", "AWS_SECRET_ACCESS_KEY": SECRET})
-    done = ops("start", "calls", "--wait", "--endpoint-url", url)
+    done = ops("start", "calls", "--name", "one", "--wait", "--endpoint-url", url)
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
     done = ops("logs", "Count", "--endpoint-url", url)
     assert done.returncode == 0, done.stderr
+    assert list(ops.json("cost", "calls/one", "--endpoint-url", url)["functions"]) == [
+        "Count"
+    ]  # it asks Lambda's API too
     done = ops("schedule", "create", "daily", "rate(1 day)", "--function", "Count", "--paused", "--endpoint-url", url)
     assert done.returncode == 0, done.stderr
 
