@@ -20,7 +20,7 @@ from stepwell.api.doors import Door, doors
 from stepwell.api.endpoint import ClientGone, read_body
 from stepwell.api.faults import ApiFault
 from stepwell.api.permissions import denied, reads
-from stepwell.auth.caller import SCOPE_KEY, Caller
+from stepwell.auth.caller import SCOPE_KEY, STRANGER, Caller
 from stepwell.auth.opening import Auth
 from stepwell.auth.refusal import BearerRefused, KeysUnavailable, SignatureRefused
 from stepwell.auth.signatures import SignedRequest
@@ -47,7 +47,7 @@ def guarded(app: ASGIApp, auth: Auth, account: str, mounts: Mapping[str, bool], 
             target = b""  # the path tells the operation, whatever the header says
         door = find(scope, target)
         if door.credential == "none" or _is_preflight(scope):
-            await app(scope, receive, send)
+            await app(_known(scope, STRANGER), receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
         elif _is_signed(scope, door):

@@ -27,9 +27,13 @@ class Caller:
 
 
 ANYBODY: Final = Caller("anybody", "full", "nobody asked")
+"""Every caller of a server that asks nobody."""
+
+STRANGER: Final = Caller("a stranger", "read-only", "nobody asked")
+"""Who comes through a door that is open, on a server that asks elsewhere."""
 
 
 def caller_of(scope: Mapping[str, Any]) -> Caller:
-    """The caller of a request: `ANYBODY` where the server asks nobody."""
+    """The caller of a request: `ANYBODY` on a server that asks nobody."""
     found = scope.get(SCOPE_KEY)
     return found if isinstance(found, Caller) else ANYBODY

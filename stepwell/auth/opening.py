@@ -48,6 +48,8 @@ def open_auth(
         )
         for id, key in table.keys.items()
     ]
+    if own_key_id in table.keys:
+        raise AuthError(f"auth.keys.{own_key_id}: the server's own access key has this id. Give yours another one.")
     own = AccessKey(own_key_id, secrets.token_urlsafe(30), name="this server")
     tokens = [_static(name, token, environ) for name, token in table.tokens.items()]
     issuers = [_issuer(name, issuer) for name, issuer in table.issuers.items()]

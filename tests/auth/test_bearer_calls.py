@@ -58,7 +58,7 @@ def test_who_may_only_read_may_not_start_a_job(server: Guarded) -> None:
 
 
 def test_an_app_guards_its_own_mounts_unless_it_asks_the_server_to(server: Guarded) -> None:
-    assert asked(server, "/own/x").json()["how"] == "nobody asked"
+    assert asked(server, "/own/x").json() == {"name": "a stranger", "role": "read-only", "how": "nobody asked"}
     assert asked(server, "/guarded/x").status_code == 401
 
 

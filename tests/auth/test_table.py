@@ -66,6 +66,7 @@ def test_secrets_come_from_variables_and_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (f'[auth.keys.stepwell]\nsecret = "{LONG}"', "auth.keys.stepwell: the server's own access key has this id"),
         ('[auth.keys.A]\nsecret = "short"', "auth.keys.A.secret: it has 5 characters; a secret has at least 16"),
         ("[auth.tokens.t]", "auth.tokens.t: give either sha256"),
         ('[auth.issuers.i]\nissuer = "http://a.example"\naudience = "a"', "'http://a.example' is no https address"),
