@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -160,6 +160,34 @@ def test_arrows_point_down() -> None:
                 why = FORBIDDEN.get((str(room), target), "it stands above")
                 wrong.append(f"{place(module, line)} imports {name}: {why}")
     assert wrong == []
+
+
+def test_no_module_needs_itself_to_be_imported() -> None:
+    """A cycle works or fails by who is imported first. What is imported late, or for types alone, is no part of one."""
+    known = {_name(module): module for module in modules()}
+    needs = {name: ({*_at_import(module, known)} & known.keys()) - {name} for name, module in known.items()}
+    while True:  # take away what needs nobody that is left, and what nobody that is left needs: cycles are left
+        needed = set().union(*needs.values()) if needs else set()
+        free = [name for name, found in needs.items() if name not in needed or not found & needs.keys()]
+        if not free:
+            break
+        for name in free:
+            del needs[name]
+    assert {name: sorted(found & needs.keys()) for name, found in needs.items()} == {}
+
+
+def _name(module: Path) -> str:
+    return ".".join(module.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _at_import(module: Path, known: Mapping[str, Path]) -> Iterator[str]:
+    """The modules that a module needs while it is imported: those of statements at its top."""
+    for node in ast.parse(module.read_bytes()).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name if name in known else node.module for name in named)
 
 
 def test_the_package_never_imports_apps_or_tests() -> None:

@@ -6,13 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple
 from functools import partial
-from typing import TYPE_CHECKING
 
 from stepwell.store.connections import ConnectionRow
-
-if TYPE_CHECKING:  # the writer's module imports the part of it that writes turns, and that other parts of the store
-    from stepwell.store.sqlite.reader import Reader
-    from stepwell.store.sqlite.writer import Writer
+from stepwell.store.sqlite.reader import Reader
+from stepwell.store.sqlite.writer import Writer
 
 _COLUMNS = "place, name, arn, kind, description, shown, box, version, created, modified"
 

@@ -18,6 +18,7 @@ import orjson
 from stepwell.store.jobs import JobFilter, JobRow, NewJob, Outcome, ProgressRow, QueuedJob
 from stepwell.store.sqlite.bulk import Bulk, Row
 from stepwell.store.sqlite.reader import Reader
+from stepwell.store.sqlite.turn_sql import job_row
 from stepwell.store.sqlite.writer import Writer
 
 _CHUNK: Final = 1_000
@@ -40,16 +41,6 @@ WHERE j.id = ? AND {_IS_THERE}
 """  # noqa: S608
 
 _LIST = f"SELECT {_COLUMNS} FROM jobs AS j LEFT JOIN progress AS p USING (key) WHERE {_IS_THERE} AND j.key < ?"  # noqa: S608
-
-NEW: Final = Bulk(
-    9,
-    """
-    INSERT OR REPLACE INTO jobs (key, id, type, created_at, expires_at, group_key, caller, fingerprint, callback,
-                                 queued)
-    SELECT *, 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL
-    """,
-)
-"""Jobs that start at once: written with the first turns of their executions."""
 
 _QUEUED = """
 INSERT OR REPLACE INTO jobs (key, id, type, created_at, expires_at, group_key, caller, fingerprint, callback,
@@ -103,21 +94,6 @@ WHERE j.expires_at <= ? AND (j.expires_at, j.key) > (?, ?) ORDER BY j.expires_at
 """
 
 
-def row_of(key: int, job: NewJob) -> Row:
-    """The columns of `NEW`."""
-    return (
-        key,
-        job.id,
-        job.type,
-        job.created_at,
-        job.expires_at,
-        job.group,
-        job.caller,
-        job.fingerprint,
-        job.callback,
-    )
-
-
 class SqliteJobs:
     """See `Jobs`."""
 
@@ -133,7 +109,7 @@ class SqliteJobs:
         return await self._lister.read(partial(_list, which=which, below=below, limit=limit))
 
     async def enqueue(self, key: int, job: NewJob, input: str) -> None:
-        await self._write(_QUEUED, (*row_of(key, job), input))
+        await self._write(_QUEUED, (*job_row(key, job), input))
 
     async def next_queued(self, type: str, without: Collection[str], limit: int) -> Sequence[QueuedJob]:
         parameters = (type, _json(list(without)), limit)
@@ -148,7 +124,7 @@ class SqliteJobs:
         return await self._write(_END, (outcome, error, cause, now, key)) == 1
 
     async def keep_ended(self, key: int, job: NewJob, input: str, error: str, cause: str) -> None:
-        await self._write(_ENDED, (*row_of(key, job), input, error, cause, job.created_at))
+        await self._write(_ENDED, (*job_row(key, job), input, error, cause, job.created_at))
 
     async def position(self, key: int, type: str, group: str | None, *, of_group: bool) -> int:
         query = "SELECT count(*) FROM jobs WHERE queued = 1 AND type = ? AND key <= ?"

@@ -7,7 +7,10 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from stepwell.store.sqlite.bulk import Bulk
+from typing import Final
+
+from stepwell.store.jobs import NewJob
+from stepwell.store.sqlite.bulk import Bulk, Row
 
 # One row: the standing of all executions asked for, and the ARNs asked for that are taken, as two JSON texts.
 CHECK = """
@@ -136,3 +139,28 @@ EFFECTS = Bulk(
     SET kind = excluded.kind, target = excluded.target, path = excluded.path, data = excluded.data
     """,
 )
+
+NEW_JOBS: Final = Bulk(
+    9,
+    """
+    INSERT OR REPLACE INTO jobs (key, id, type, created_at, expires_at, group_key, caller, fingerprint, callback,
+                                 queued)
+    SELECT *, 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL
+    """,
+)
+"""Jobs that start at once: written with the first turns of their executions."""
+
+
+def job_row(key: int, job: NewJob) -> Row:
+    """The columns of `NEW_JOBS`."""
+    return (
+        key,
+        job.id,
+        job.type,
+        job.created_at,
+        job.expires_at,
+        job.group,
+        job.caller,
+        job.fingerprint,
+        job.callback,
+    )

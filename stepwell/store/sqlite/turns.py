@@ -16,7 +16,7 @@ from typing import Final
 import orjson
 
 from stepwell.store.protocol import Answer, ExecutionChange, NewExecution, TurnRecord
-from stepwell.store.sqlite import jobs, turn_sql, vault_sql
+from stepwell.store.sqlite import turn_sql, vault_sql
 from stepwell.store.sqlite.bulk import Row, below
 from stepwell.store.vault import VaultChange
 
@@ -135,7 +135,7 @@ class Group:
             self._taken.add(new.arn)
             self._executions.append(_execution(new, key))
             if new.job is not None:
-                self._jobs.append(jobs.row_of(key, new.job))
+                self._jobs.append(turn_sql.job_row(key, new.job))
             machine_id, start_date = new.machine_id, new.start_date
             if new.version_arn is not None:
                 self._arns[key] = (new.version_arn, new.alias_arn)
@@ -174,7 +174,7 @@ class Group:
             else:
                 moved.append(row)
         turn_sql.EXECUTIONS.write(connection, self._executions)
-        jobs.NEW.write(connection, self._jobs)
+        turn_sql.NEW_JOBS.write(connection, self._jobs)
         turn_sql.PROGRESS_FIRST.write(connection, first)
         turn_sql.PROGRESS_NEXT.write(connection, following)
         turn_sql.PROGRESS_MOVED.write(connection, moved)
