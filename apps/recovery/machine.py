@@ -8,6 +8,8 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import json
+import os
+from functools import lru_cache
 from typing import Any, Final
 
 import boto3
@@ -59,8 +61,14 @@ def reconcile(execution_id: str, records: Records) -> None:
 
 def _call(operation: str, **members: Any) -> dict[str, Any]:
     try:
-        client = boto3.client("stepfunctions", config=Config(connect_timeout=5, read_timeout=20))
-        answer: dict[str, Any] = getattr(client, operation)(**members)
+        answer: dict[str, Any] = getattr(_client(os.environ.get("AWS_ENDPOINT_URL_SFN")), operation)(**members)
     except (ClientError, BotoCoreError) as error:
         raise MachineUnavailable(str(error)) from error
     return answer
+
+
+@lru_cache(maxsize=2)
+def _client(endpoint: str | None) -> Any:
+    """A client is slow to make and may be used by all threads; a session may not."""
+    config = Config(connect_timeout=5, read_timeout=20)
+    return boto3.session.Session().client("stepfunctions", endpoint_url=endpoint, config=config)
