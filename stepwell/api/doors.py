@@ -64,7 +64,7 @@ def doors(mounts: Mapping[str, bool], routes: Iterable[str] = ()) -> Callable[[S
     """What tells the door of a request with that `X-Amz-Target`.
 
     `mounts` are the paths that apps are mounted at, and whether the server is to ask for a bearer token there. `routes`
-    are the paths of the server's own routes: an app that is mounted at the root does not open them.
+    are the paths of the server's own routes: no app is mounted over them, and one at the root does not open them.
     """
     named = frozenset(_first(route) for route in routes)
     apps = [
@@ -79,12 +79,12 @@ def doors(mounts: Mapping[str, bool], routes: Iterable[str] = ()) -> Callable[[S
         if path == "/" and scope.get("method") == "POST" and target:
             return Door("sigv4", _SERVICES.get(target.partition(b".")[0]))
         first = _first(path)
-        if first in _PREFIXES:
+        if first in named and first in _PREFIXES:
             return _PREFIXES[first]
         for mount, door in apps:
             if (mount or first not in named) and (path == mount or path.startswith(mount + "/")):
                 return door
-        return EITHER
+        return _PREFIXES.get(first, EITHER)
 
     return find
 
