@@ -128,6 +128,15 @@ class RouteSpec:
     sync: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSpec:
+    """A connection of EventBridge's. `members` are those of CreateConnection, secrets included: never shown."""
+
+    logical_id: str
+    name: str
+    members: Mapping[str, Json] = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class NotRun:
     """A resource, or a part of one, that has no meaning here. `reason` is empty where its type says it all."""
@@ -150,6 +159,7 @@ class Template:
     activities: tuple[str, ...] = ()
     schedules: tuple[ScheduleSpec, ...] = ()
     routes: tuple[RouteSpec, ...] = ()
+    connections: tuple[ConnectionSpec, ...] = ()
     not_run: tuple[NotRun, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()

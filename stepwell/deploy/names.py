@@ -2,8 +2,8 @@
 
 Rules that must stay true here:
 - Names and ARNs follow from the template alone: no random part, so that definitions resolve to the same text each time.
-- What runs here (functions, state machines, activities) is called by its logical id where the template gives it no
-  name; everything else by `STACK-LogicalId`, as CloudFormation does it, less the random part.
+- What runs here (functions, state machines, activities, connections) is called by its logical id where the template
+  gives it no name; everything else by `STACK-LogicalId`, as CloudFormation does it, less the random part.
 - A resource of a type that is not known here still has a name, and attributes that look like what they are.
 """
 
@@ -33,6 +33,7 @@ class Naming(NamedTuple):
 
 RUN_HERE: Final = frozenset(
     {
+        "AWS::Events::Connection",
         "AWS::Lambda::Function",
         "AWS::Serverless::Function",
         "AWS::Serverless::StateMachine",

@@ -1,4 +1,5 @@
-"""What the server of a template has besides what every app has: notices, activities, versions, aliases, HTTP routes.
+"""What the server of a template has besides what every app has: notices, activities, connections, versions, aliases,
+HTTP routes.
 
 Rules that must stay true here:
 - To serve the same template again changes nothing: a version is published only where the definition is a new one.
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.context import ApiContext
+from stepwell.api.events.declared import make_connection
 from stepwell.api.faults import ApiFault
 from stepwell.api.gateway.routes import Api, Front, Route, gateway_routes
 from stepwell.api.operations import HANDLERS
@@ -44,8 +46,8 @@ def front_routes(app: Stepwell, functions: LambdaService, api: Api, settings: Se
 
 
 async def make_resources(app: Stepwell, context: ApiContext) -> None:
-    """Make a template's activities, and the versions and aliases of its machines, which are in the store, as a client
-    would. Raises AppError."""
+    """Make a template's activities and connections, and the versions and aliases of its machines, which are in the
+    store, as a client would. Raises AppError."""
     if not isinstance(app, TemplateApp):
         return
     for name in app.template.activities:
@@ -53,6 +55,11 @@ async def make_resources(app: Stepwell, context: ApiContext) -> None:
             await _call(context, "CreateActivity", name=name)
         except ApiFault as fault:
             raise AppError(f"activity {name!r}: {fault.shape}: {fault}") from fault
+    for connection in app.template.connections:
+        try:
+            await make_connection(Request(context, context.region, dict(connection.members)))
+        except ApiFault as fault:
+            raise AppError(f"connection {connection.name!r}: {fault.shape}: {fault}") from fault
     for machine in app.template.machines:
         try:
             await _qualify(machine, context)

@@ -18,6 +18,7 @@ from typing import TypeAlias
 from stepwell.deploy import (
     api_events,
     api_resources,
+    connections,
     document,
     foreach,
     functions,
@@ -30,6 +31,7 @@ from stepwell.deploy import (
 from stepwell.deploy.cdk import TEMPLATE_SUFFIX, Assets
 from stepwell.deploy.description import (
     Archive,
+    ConnectionSpec,
     Folder,
     FunctionSpec,
     MachineSpec,
@@ -43,7 +45,7 @@ from stepwell.deploy.faults import Faults, TemplateError
 from stepwell.deploy.scope import Place, Scope
 from stepwell.language.values import Json
 
-Found: TypeAlias = ScheduleSpec | RouteSpec | NotRun
+Found: TypeAlias = ScheduleSpec | RouteSpec | ConnectionSpec | NotRun
 
 _NOT_IN_A_STACK_NAME = re.compile(r"[^A-Za-z0-9-]+")
 _ACTIVITY = "AWS::StepFunctions::Activity"
@@ -136,6 +138,7 @@ class _Reading:
             activities=tuple(name for id in activities if (name := gather(names.physical_name, self._scope, id))),
             schedules=tuple(item for item in found if isinstance(item, ScheduleSpec)),
             routes=tuple(item for item in found if isinstance(item, RouteSpec)),
+            connections=tuple(item for item in found if isinstance(item, ConnectionSpec)),
             not_run=tuple(dict.fromkeys(item for item in found if isinstance(item, NotRun))),
             notes=tuple(dict.fromkeys([*self._notes, *self._told()])),
             files=tuple(dict.fromkeys([*self._scope.files, *_code_places(read_functions)])),
@@ -191,6 +194,8 @@ class _Reading:
             return [schedules.read_schedule(self._scope, logical_id, properties, targets)]
         if type == schedules.RULE:
             return schedules.read_rule(self._scope, logical_id, properties, targets)
+        if type == connections.CONNECTION:
+            return [connections.read_connection(self._scope, logical_id, properties)]
         if type in open_api.TYPES:
             kind = open_api.TYPES[type]
             return open_api.read_api(self._scope, logical_id, kind, self._properties(logical_id, kind), targets)

@@ -183,6 +183,18 @@ def test_served_again_it_is_the_same_version(serve: Serve, folder: Path) -> None
     assert len(versions["stateMachineVersions"]) == 2
 
 
+def test_connections_are_there_for_http_tasks(serve: Serve, folder: Path) -> None:
+    connection = {"Type": "AWS::Events::Connection", "Properties": {"AuthorizationType": "BASIC"}}
+    connection["Properties"] |= {"AuthParameters": {"BasicAuthParameters": {"Username": "ada", "Password": "sesame"}}}
+    (folder / "http.json").write_text(json.dumps({"Resources": {"Shop": connection}}))
+    for _ in range(2):  # served again, it is updated
+        server = serve(str(folder / "http.json"))
+        found = client_of(server, "events").describe_connection(Name="Shop")
+        assert server.terminate() == 0
+    assert found["AuthorizationType"] == "BASIC"
+    assert found["AuthParameters"]["BasicAuthParameters"] == {"Username": "ada"}
+
+
 def test_a_template_with_a_fault_is_not_served(folder: Path, shell: Shell) -> None:
     (folder / "template.yaml").write_text(TEMPLATE.replace("!GetAtt Greet.Arn", "!GetAtt Great.Arn"))
     done = shell("serve", "template.yaml", "--port", "0")

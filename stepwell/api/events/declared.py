@@ -34,12 +34,13 @@ async def make_connections(
     for name, connection in declared.items():
         request = Request(context, context.region, connection.members(environ))
         try:
-            await _make(request)
+            await make_connection(request)
         except ApiFault as fault:
             raise ConnectionFault(f"connection {name!r}: {fault}") from fault
 
 
-async def _make(request: Request) -> None:
+async def make_connection(request: Request) -> None:
+    """Create a connection, or update it where it is there. Raises ApiFault."""
     try:
         await create_connection(request)
     except ApiFault as fault:
