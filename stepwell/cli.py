@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="stepwell",
         usage="stepwell COMMAND ...",
         description="Jobs that outlive a request, run as AWS Step Functions state machines on your own machine.",
-        epilog="commands:\n" + "".join(f"  {name:<10}{summary}\n" for name, summary in COMMANDS.items()) + _EPILOG,
+        epilog="commands:\n" + "".join(f"  {name:<12}{summary}\n" for name, summary in COMMANDS.items()) + _EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -227,8 +227,24 @@ def test_what_cannot_be_called_is_refused_in_lambda_s_words(functions) -> None:
         400,
     )
     assert refusal(functions.invoke, FunctionName="no name")[0] == "ValidationException"
-    assert refusal(functions.list_layers)[2] == 404
-    assert refusal(functions.get_policy, FunctionName="Greet")[0] == "UnknownOperationException"
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("list_layers", {}),
+        ("get_policy", {"FunctionName": "Greet"}),
+        ("delete_function", {"FunctionName": "Greet"}),
+        ("create_function", {"FunctionName": "New", "Role": "arn:aws:iam::123456789012:role/any", "Code": {}}),
+        ("get_function_concurrency", {"FunctionName": "Greet"}),
+        ("list_tags", {"Resource": ARN}),
+        ("get_account_settings", {}),
+    ],
+)
+def test_what_is_not_served_of_the_api_is_refused_in_the_api_s_own_form(functions, operation, members) -> None:
+    code, message, status = refusal(getattr(functions, operation), **members)
+    assert (code, status) == ("UnknownOperationException", 404)
+    assert "of AWS Lambda's API there are Invoke, ListFunctions" in message
 
 
 def test_events_have_lambda_s_sizes_at_most(functions) -> None:
@@ -366,10 +382,9 @@ def test_a_task_that_sends_an_event_has_it_kept(server: Server, tmp_path: Path) 
 def test_the_aws_cli_calls_the_same_functions(server: Server, tmp_path: Path) -> None:
     def aws(*words: str):
         done = subprocess.run(
-            ["aws", "lambda", *words],
+            ["aws", "lambda", "--endpoint-url", server.url, *words],
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-                "AWS_ENDPOINT_URL_LAMBDA": server.url,
                 "AWS_REGION": "us-east-1",
                 "AWS_DEFAULT_REGION": "us-east-1",
                 "AWS_ACCESS_KEY_ID": "stepwell",

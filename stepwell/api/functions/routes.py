@@ -20,6 +20,12 @@ from stepwell.api.functions.wire import Handler, LambdaFault, answering
 from stepwell.tasks.lambda_service import LambdaService
 
 _ROOT: Final = "/2015-03-31/functions"
+_VERSIONS: Final = (
+    *("2014-11-13", "2015-03-31", "2016-08-19", "2017-03-31", "2017-10-31", "2018-10-31", "2019-09-25", "2019-09-30"),
+    *("2020-04-22", "2020-06-30", "2021-07-20", "2021-10-31", "2021-11-15", "2024-08-31", "2025-11-30", "2025-12-01"),
+)
+"""What paths of Lambda's API begin with, each the date of the operations below it."""
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def function_routes(functions: LambdaService, context: ApiContext) -> list[Route]:
@@ -38,7 +44,7 @@ def function_routes(functions: LambdaService, context: ApiContext) -> list[Route
         route(f"{_ROOT}/", "GET", descriptions.list),
         route(f"{_ROOT}/{{name}}", "GET", descriptions.get),
         route(f"{_ROOT}/{{name}}/configuration", "GET", descriptions.get_configuration),
-        Route("/2015-03-31/{rest:path}", answering(context, _not_served)),
+        *(Route(f"/{date}/{{rest:path}}", answering(context, _not_served), methods=_METHODS) for date in _VERSIONS),
         Route("/logs", FunctionLogs(functions.logs, context).read, methods=["GET"]),
     ]
 
