@@ -235,12 +235,17 @@ def bind_machines(app: Stepwell, place: Place) -> list[BoundMachine]:
         except AppError as error:
             faults.append(str(error))
         else:
-            faults.extend(definition_faults(machine.path, definition, machine.type))
+            faults.extend(definition_faults(_place(machine), definition, machine.type))
             bound.append(BoundMachine(machine, definition))
     faults.extend(job_faults(app.jobs, app.job_routes, app.machines))
     if faults:
         raise AppError("\n".join(faults))
     return [*bound, *_job_machines(app, place)]
+
+
+def _place(machine: AppMachine) -> str:
+    """Where faults of a definition are: a template has several, in itself or in a file."""
+    return str(machine.path) if machine.definition is None else f"{machine.path}: {machine.name}"
 
 
 def _job_machines(app: Stepwell, place: Place) -> list[BoundMachine]:
@@ -296,12 +301,13 @@ def bind_text(text: str, app: Stepwell | None, place: Place, substitutions: Mapp
     return bind_definition(text, functions, known)
 
 
-def definition_faults(path: Path, definition: str, type: str) -> list[str]:
-    """A line for every error of a definition: file, place, code, message."""
+def definition_faults(source: Path | str, definition: str, type: str) -> list[str]:
+    """A line for every error of a definition: where it stands, place, code, message."""
     diagnostics = validate_definition(definition, machine_type="EXPRESS" if type == "EXPRESS" else "STANDARD")
-    lines = [f"{path}: {found.location or '/'}: {found.code}: {found.message}" for found in diagnostics]
+    lines = [f"{source}: {found.location or '/'}: {found.code}: {found.message}" for found in diagnostics]
     if lines and (unfilled := sorted(set(_UNFILLED.findall(definition)))):
-        lines.append(f"{path}: nothing is substituted for {', '.join(unfilled)}: see `substitutions` of `machine`.")
+        way_out = "Name it in DefinitionSubstitutions of the template, or in `substitutions` of the app's `machine`."
+        lines.append(f"{source}: nothing is substituted for {', '.join(unfilled)}. {way_out}")
     return lines
 
 

@@ -73,42 +73,39 @@ def _runnable(code: Code, runtime: str | None, handler: str | None, layers: tupl
     return code
 
 
-def external_layers(scope: Scope, properties: Mapping[str, Json], logical_id: str) -> list[str]:
-    """The layers of a function that are not in this template, by ARN. Raises TemplateError."""
-    return [
-        text
-        for item in _listed(properties.get("Layers"))
-        if _own_layer(scope, item) is None
-        for text in [_layer_text(scope.resolve(item, f"{logical_id}.Layers"))]
-        if text
-    ]
-
-
-def _layer_text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
+def left_out_layers(scope: Scope, assets: Assets, properties: Mapping[str, Json], logical_id: str) -> list[str]:
+    """The layers of a function that it has to do without, and why, a line each. Raises TemplateError."""
+    told: list[str] = []
+    for item in _listed(scope, properties.get("Layers"), f"{logical_id}.Layers"):
+        own = _own_layer(scope, item)
+        content = None if own is None else _content(scope, assets, own)
+        if isinstance(content, Elsewhere):
+            told.append(f"{logical_id}: the layer {own} is left out: {content.reason}")
+        if own is None and isinstance(text := scope.resolve(item, f"{logical_id}.Layers"), str) and text:
+            told.append(f"{logical_id}: the layer {text} is not in this template, and is left out")
+    return told
 
 
 def _layers(scope: Scope, assets: Assets, layers: Json, at: str) -> tuple[Folder | Archive, ...]:
     """The layers of this template whose content is on this machine."""
-    found: list[Folder | Archive] = []
-    for item in _listed(layers):
-        logical_id = _own_layer(scope, item)
-        if logical_id is None:
-            continue
-        resource = scope.resources[logical_id]
-        assert isinstance(resource, dict)
-        properties = scope.members(resource.get("Properties"), logical_id)
-        metadata = resource.get("Metadata")
-        content = local_code(
-            scope,
-            assets,
-            f"{logical_id}.ContentUri",
-            properties.get("ContentUri", properties.get("Content")),
-            metadata if isinstance(metadata, dict) else {},
-        )
-        if isinstance(content, Folder | Archive):
-            found.append(content)
-    return tuple(found)
+    own = [logical_id for item in _listed(scope, layers, at) if (logical_id := _own_layer(scope, item)) is not None]
+    contents = [_content(scope, assets, logical_id) for logical_id in own]
+    return tuple(content for content in contents if isinstance(content, Folder | Archive))
+
+
+def _content(scope: Scope, assets: Assets, logical_id: str) -> Code:
+    """What a layer of this template holds."""
+    resource = scope.resources[logical_id]
+    assert isinstance(resource, dict)
+    properties = scope.members(resource.get("Properties"), logical_id)
+    metadata = resource.get("Metadata")
+    return local_code(
+        scope,
+        assets,
+        f"{logical_id}.ContentUri",
+        properties.get("ContentUri", properties.get("Content")),
+        metadata if isinstance(metadata, dict) else {},
+    )
 
 
 def _own_layer(scope: Scope, item: Json) -> str | None:
@@ -120,12 +117,22 @@ def _own_layer(scope: Scope, item: Json) -> str | None:
             name = item["Fn::GetAtt"][0]  # type: ignore[index]
         if isinstance(item.get("Fn::Sub"), str):
             name = str(item["Fn::Sub"]).removeprefix("${").removesuffix("}").removesuffix(".Arn")
-    resource = scope.resources.get(name) if isinstance(name, str) else None
-    return name if isinstance(resource, dict) and resource.get("Type") in LAYER_TYPES else None  # type: ignore[return-value]
+    if isinstance(name, str) and _is_layer(scope.resources.get(name)):
+        return name
+    text = scope.resolve(item, "Layers")  # of a condition's branch, say
+    layers = (id for id, resource in scope.resources.items() if _is_layer(resource))
+    return next((id for id in layers if scope.reference(id, id) == text), None)
 
 
-def _listed(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
+def _is_layer(resource: Json) -> bool:
+    return isinstance(resource, dict) and resource.get("Type") in LAYER_TYPES
+
+
+def _listed(scope: Scope, layers: Json, at: str) -> list[Json]:
+    found = scope.resolve(layers, at) if isinstance(layers, dict) else layers
+    if found is not None and not isinstance(found, list):
+        raise TemplateError(at, f"it is a list of layers, not {found!r}.")
+    return found or []
 
 
 def _environment(value: Json, at: str) -> dict[str, str]:

@@ -152,8 +152,7 @@ class _Reading:
 
     def _function(self, logical_id: str) -> FunctionSpec:
         properties = self._properties(logical_id, "Function")
-        for layer in functions.external_layers(self._scope, properties, logical_id):
-            self._notes.append(f"{logical_id}: the layer {layer} is not in this template, and is left out")
+        self._notes += functions.left_out_layers(self._scope, self._assets, properties, logical_id)
         return functions.read_function(self._scope, self._assets, logical_id, properties, self._metadata(logical_id))
 
     def _machine(self, logical_id: str) -> MachineSpec:

@@ -206,6 +206,15 @@ def test_a_template_with_a_fault_is_not_served(folder: Path, shell: Shell) -> No
     assert not (folder / "stepwell.db").exists()
 
 
+def test_what_is_wrong_with_a_definition_names_its_machine_and_the_way_out(folder: Path, shell: Shell) -> None:
+    text = TEMPLATE.replace("DefinitionUri: flow.asl.yaml", 'Definition: {StartAt: A, States: {A: {Type: "${Kind}"}}}')
+    (folder / "template.yaml").write_text(text)
+    done = shell("serve", "template.yaml", "--port", "0")
+    assert done.returncode == 2
+    assert "template.yaml: Flow: /States/A/Type: " in done.stderr
+    assert "template.yaml: Flow: nothing is substituted for ${Kind}. Name it in DefinitionSubstitutions" in done.stderr
+
+
 def test_a_template_reloads_when_it_changes(serve: Serve, folder: Path) -> None:
     server = serve(str(folder / "template.yaml"), "--watch")
     machine = machine_of(server)

@@ -154,6 +154,38 @@ def test_layers_of_the_template_are_folders_and_others_are_told(read: Read) -> N
     assert {path.name for path in template.files} == {"template.yaml", "src", "layer"}
 
 
+def test_a_layer_may_be_named_by_a_condition(read: Read) -> None:
+    text = """
+        Conditions: {{IsMine: !Equals [a, a]}}
+        Resources:
+          Common: {{Type: AWS::Serverless::LayerVersion, Properties: {{ContentUri: layer/}}}}
+          It:
+            Type: AWS::Serverless::Function
+            Properties: {{CodeUri: src/, Handler: app.handler, Runtime: python3.12, Layers: {layers}}}
+        """
+    for layers in ("!If [IsMine, [!Ref Common], []]", "[!If [IsMine, !Ref Common, !Ref AWS::NoValue]]"):
+        template = read(
+            text.format(layers=layers),
+            **{"layer/python/common.py": "X = 1"},
+        )
+        assert [[layer.path.name for layer in function.layers] for function in template.functions] == [["layer"]]
+        assert template.notes == ()
+
+
+def test_a_layer_without_content_is_told_and_layers_are_a_list(read: Read, faults: Callable[..., str]) -> None:
+    text = """
+        Resources:
+          Common: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: nowhere/}}
+          It:
+            Type: AWS::Serverless::Function
+            Properties: {CodeUri: src/, Handler: app.handler, Runtime: python3.12, Layers: [!Ref Common]}
+        """
+    [note] = read(text).notes
+    assert note.startswith("It: the layer Common is left out: there is no ")
+    assert note.endswith("nowhere")
+    assert faults(text.replace("[!Ref Common]", "Common")) == "It.Layers: it is a list of layers, not 'Common'."
+
+
 def test_an_archive_is_unpacked_once_and_writes_nothing_outside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
