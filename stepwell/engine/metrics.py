@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 from stepwell.machine.turn import Turn
-
-_TYPE = attrgetter("type")
 
 
 @dataclass(slots=True)
@@ -38,7 +35,8 @@ class Metrics:
         """A turn was computed."""
         self.turns += 1
         events = turn.events
-        self.events.update(map(_TYPE, events))
+        for event in events:
+            self.events[event.type] += 1
         if events and events[0].id == 1:
             self.started[machine_arn] += 1
         if turn.status != "RUNNING":

@@ -37,7 +37,7 @@ class CallLog:
         self._began = time.monotonic()
         self._ended = False
         lines.begin(call.request_id, call.execution_arn)
-        self.write(f"START RequestId: {call.request_id} Version: {call.version}\n".encode())
+        self._say(f"START RequestId: {call.request_id} Version: {call.version}")
 
     def write(self, data: bytes) -> None:
         """Take what the call writes."""
@@ -58,28 +58,32 @@ class CallLog:
             self._ended = True
             if self._tail and not self._tail.endswith(b"\n"):
                 self.keep(b"\n")
-            self.write(f"END RequestId: {self._request_id}\n".encode())
-            self.write(f"{self._report(error, used)}\n".encode())
+            self._say(f"END RequestId: {self._request_id}")
+            self._say(self._report(error, used))
         return bytes(self._tail or b"")
+
+    def _say(self, line: str) -> None:
+        """A whole line of Lambda's own."""
+        self._lines.tell(self._request_id, line)
+        if self._tail is not None:
+            self.keep(f"{line}\n".encode())
 
     def _report(self, error: str | None, used: int | None) -> str:
         duration = (time.monotonic() - self._began) * 1000
-        initialised = None if self._initialised is None else self._initialised * 1000
-        fields = [
-            f"REPORT RequestId: {self._request_id}",
-            f"Duration: {duration:.2f} ms",
-            f"Billed Duration: {math.ceil(duration + (initialised or 0))} ms",
-            f"Memory Size: {self._memory} MB",
-        ]
+        initialised = (self._initialised or 0) * 1000
+        report = (
+            f"REPORT RequestId: {self._request_id}\tDuration: {duration:.2f} ms\t"
+            f"Billed Duration: {math.ceil(duration + initialised)} ms\tMemory Size: {self._memory} MB\t"
+        )
         if used is not None:
-            fields.append(f"Max Memory Used: {used} MB")
-        if initialised is not None:
-            fields.append(f"Init Duration: {initialised:.2f} ms")
+            report += f"Max Memory Used: {used} MB\t"
+        if self._initialised is not None:
+            report += f"Init Duration: {initialised:.2f} ms\t"
         if error == TIMED_OUT:
-            fields.append("Status: timeout")
+            report += "Status: timeout\t"
         elif error is not None:
-            fields += ["Status: error", f"Error Type: {error}"]
-        return "".join(f"{field}\t" for field in fields)
+            report += f"Status: error\tError Type: {error}\t"
+        return report
 
 
 def unframed(log: bytes) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from stepwell.tasks.kinds.code import Code
 from stepwell.tasks.kinds.event_calls import EventCalls
@@ -23,6 +24,7 @@ most people set: long enough for an ordinary call of an outside service, short e
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,140}")
 _QUALIFIER = re.compile(r"\$LATEST|[a-zA-Z0-9_-]{1,128}")
 _ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z0-9-]*):(?P<account>\d*):function:(?P<rest>.+)")
+_LONGEST_NAME = 512  # characters; an ARN with its qualifier is shorter
 _PARTIAL_ARN = re.compile(r"(?P<account>\d{12}):function:(?P<rest>.+)")
 
 
@@ -92,22 +94,28 @@ class FunctionName:
     region: str | None = None
     account: str | None = None
 
-    @classmethod
-    def parse(cls, text: str) -> FunctionName | None:
+    @staticmethod
+    def parse(text: str) -> FunctionName | None:
         """`name`, `name:qualifier`, `123456789012:function:name`, or an ARN, each with or without qualifier.
 
         None where the text is none of these.
         """
-        found = _ARN.fullmatch(text) or _PARTIAL_ARN.fullmatch(text)
-        parts = found.groupdict() if found else {}
-        name, colon, qualifier = parts.get("rest", text).partition(":")
-        if not _NAME.fullmatch(name) or (colon and not _QUALIFIER.fullmatch(qualifier)):
-            return None
-        return cls(name, qualifier or None, parts.get("partition", "aws"), parts.get("region"), parts.get("account"))
+        return _parse(text) if len(text) <= _LONGEST_NAME else None
 
     def arn(self, region: str, account: str) -> str:
         """The function's ARN without qualifier; what the name leaves out is taken from the arguments."""
         return f"arn:{self.partition}:lambda:{self.region or region}:{self.account or account}:function:{self.name}"
+
+
+@lru_cache(maxsize=1024)  # a state names the same function each time, and each call looks its name up
+def _parse(text: str) -> FunctionName | None:
+    found = _ARN.fullmatch(text) or _PARTIAL_ARN.fullmatch(text)
+    parts = found.groupdict() if found else {}
+    name, colon, qualifier = parts.get("rest", text).partition(":")
+    if not _NAME.fullmatch(name) or (colon and not _QUALIFIER.fullmatch(qualifier)):
+        return None
+    partition, region, account = parts.get("partition", "aws"), parts.get("region"), parts.get("account")
+    return FunctionName(name, qualifier or None, partition, region, account)
 
 
 class FunctionRegistry:

@@ -12,11 +12,13 @@ import heapq
 import logging
 import time
 import uuid
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.tasks.invocation import LATEST
 
@@ -26,8 +28,7 @@ _WITHHELD = "(a line of a function that was to refresh a secret and has not: it 
 _log = logging.getLogger("stepwell.functions")
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionLogLine:
+class FunctionLogLine(Struct, frozen=True, gc=False):
     """One line of a function's output.
 
     `time` is in milliseconds since 1970; `request_id` is None for what no call wrote (an import, a stray thread of an
@@ -64,6 +65,16 @@ class Search(Protocol):
     def refresh_of(self, execution_arn: str | None, function: str) -> asyncio.Future[bool] | None: ...
 
 
+class _Ring:
+    """The last lines of one function, with their places."""
+
+    __slots__ = ("characters", "lines")
+
+    def __init__(self) -> None:
+        self.lines: deque[tuple[int, FunctionLogLine]] = deque()
+        self.characters = 0
+
+
 class LogRing:
     """Keeps each function's last lines, within both limits, and hands every line to Python's logging at INFO.
 
@@ -78,8 +89,7 @@ class LogRing:
     def __init__(self, lines: int = 10_000, characters: int = 4 * 1024 * 1024) -> None:
         self._most_lines = lines
         self._most_characters = characters
-        self._rings: dict[str, deque[tuple[int, FunctionLogLine]]] = {}
-        self._characters: Counter[str] = Counter()
+        self._rings: dict[str, _Ring] = {}
         self._last = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self._held_back: dict[tuple[str, str | None, str], str] = {}  # the ends of lines that go on
@@ -112,31 +122,39 @@ class LogRing:
         return replace(line, message=text)
 
     def _keep(self, line: FunctionLogLine) -> None:
-        self._last = max(self._last + 1, time.time_ns())
-        self._add(self._last, line)
+        place = time.time_ns()
+        if place <= self._last:
+            place = self._last + 1
+        self._last = place
+        self._add(place, line)
         if self.keep is not None:
-            self.keep(self._last, line)
-        for news in self._waiting:
-            if not news.done():
-                news.set_result(None)
-        _log.info("%s %s %s", line.function, line.request_id or "-", line.message)
+            self.keep(place, line)
+        if self._waiting:
+            for news in self._waiting:
+                if not news.done():
+                    news.set_result(None)
+        if _log.isEnabledFor(logging.INFO):
+            _log.info("%s %s %s", line.function, line.request_id or "-", line.message)
 
     def _add(self, place: int, line: FunctionLogLine) -> None:
-        ring = self._rings.setdefault(line.function, deque())
-        ring.append((place, line))
-        self._characters[line.function] += len(line.message)
-        while len(ring) > self._most_lines or self._characters[line.function] > self._most_characters:
-            _, oldest = ring.popleft()
-            self._characters[line.function] -= len(oldest.message)
+        ring = self._rings.get(line.function)
+        if ring is None:
+            ring = self._rings[line.function] = _Ring()
+        lines = ring.lines
+        lines.append((place, line))
+        ring.characters += len(line.message)
+        while len(lines) > self._most_lines or ring.characters > self._most_characters:
+            ring.characters -= len(lines.popleft()[1].message)
 
     def lines(self, function: str) -> tuple[FunctionLogLine, ...]:
         """The last lines of a function, oldest first."""
-        return tuple(line for _, line in self._rings.get(function, ()))
+        ring = self._rings.get(function)
+        return () if ring is None else tuple(line for _, line in ring.lines)
 
     def newest(self, function: str | None = None) -> Iterator[tuple[int, FunctionLogLine]]:
         """Places and lines, the newest first: of one function, or of all. To be read before anything is awaited."""
-        rings = self._rings.values() if function is None else (self._rings.get(function, ()),)
-        return heapq.merge(*(reversed(ring) for ring in rings), key=itemgetter(0), reverse=True)
+        rings = (ring.lines for name, ring in self._rings.items() if function in (None, name))
+        return heapq.merge(*(reversed(lines) for lines in rings), key=itemgetter(0), reverse=True)
 
     def tail(self, function: str, request_id: str, size: int = 4096) -> bytes:
         """The last lines that a call has written, in `size` bytes at most."""
@@ -188,8 +206,9 @@ class LineCutter:
 
     def flush(self, request_id: str | None) -> None:
         """Tell the lines that a request has begun and not ended."""
-        for key in [key for key in self._begun if key[0] == request_id]:
-            self._tell(request_id, self._begun.pop(key))
+        if self._begun:
+            for key in [key for key in self._begun if key[0] == request_id]:
+                self._tell(request_id, self._begun.pop(key))
 
     def end(self, request_id: str | None) -> None:
         """A request will write no more."""
@@ -202,7 +221,10 @@ class LineCutter:
             self._tell(request_id, self._begun.pop((request_id, stream)))
 
     def _tell(self, request_id: str | None, line: bytes, goes_on: bool = False) -> None:
-        message = line.decode("utf-8", "replace").rstrip("\r")
+        self.tell(request_id, line.decode("utf-8", "replace").rstrip("\r"), goes_on)
+
+    def tell(self, request_id: str | None, message: str, goes_on: bool = False) -> None:
+        """Tell a line that is whole; one that `goes_on` is the beginning of a longer one."""
         now = time.time_ns() // 1_000_000
         execution = self._executions.get(request_id)
         self._on_log(FunctionLogLine(self._function, request_id, now, message, execution, self._stream, goes_on))

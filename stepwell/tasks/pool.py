@@ -211,7 +211,8 @@ class FunctionPool:
             call.timer.cancel()
         if call.log is not None and call.process is not None:
             tail = call.log.end(answer.error, call.process.peak.of(call.process.worker.pid))
-            answer = replace(answer, log_tail=tail)
+            if tail:
+                answer = replace(answer, log_tail=tail)
         if not call.answer.done():
             call.answer.set_result(answer)
 

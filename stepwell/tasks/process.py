@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import sysconfig
@@ -55,6 +56,7 @@ class WorkerProcess(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._output: asyncio.BaseTransport | None = None
         self._pipe: BinaryIO | None = None
+        self._printed = select.poll()
         self._child: Child | None = None
         self._open = 0
         self._status: int | None = None
@@ -90,6 +92,7 @@ class WorkerProcess(asyncio.Protocol):
             on_error.pop_all()
         self._open = 2
         self._pipe = output
+        self._printed.register(output, select.POLLIN)
         self._output, _ = await loop.connect_read_pipe(lambda: _RawOutput(self, self._owner), output)
         ours.setblocking(False)
         await loop.create_unix_connection(lambda: self, sock=ours)
@@ -104,10 +107,10 @@ class WorkerProcess(asyncio.Protocol):
 
     def take_output(self) -> None:
         """Tell what the pipe holds now. It comes beside the socket; what a call wrote must not come after its end."""
-        if self._output is not None and self._pipe is not None and not self._pipe.closed:
-            with contextlib.suppress(OSError):  # nothing there
-                if data := os.read(self._pipe.fileno(), _PIPE):
-                    self._owner.printed(self, data)
+        if self._pipe is None or self._pipe.closed or not self._printed.poll(0):
+            return
+        if data := os.read(self._pipe.fileno(), _PIPE):
+            self._owner.printed(self, data)
 
     def kill(self) -> None:
         """End the process and what it has started; `ended` tells when it is gone."""

@@ -81,8 +81,12 @@ class LogKeeper:
 
     def _add(self, key: tuple[str, str], event: LogEvent) -> None:
         self._size += len(event.message) + _OVERHEAD
-        self._events.setdefault(key, []).append(event)
-        self._news.set()
+        events = self._events.get(key)
+        if events is None:
+            self._events[key] = [event]
+            self._news.set()
+        else:
+            events.append(event)
 
     # -- writing
 
