@@ -3,18 +3,22 @@
 Rules that must stay true here:
 - A fresh program, never a fork of the server: no descriptor, lock or thread of the server is carried over.
 - The end is told once, after all that the process wrote has been read.
+- A turn of the event loop takes a bounded piece of what a process sends, however fast it sends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import select
 import socket
 import subprocess
+import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -25,7 +29,9 @@ from stepwell.tasks.guard import Guard
 from stepwell.tasks.kinds.start import WorkerStart
 
 _LAST_WORDS = 0.25  # seconds that pipes are read on after the process has ended, where something else holds them open
-_PIPE = 64 * 1024  # bytes that a pipe holds
+_PIPE = 64 * 1024  # bytes that a pipe holds, where it cannot be made smaller
+_PIECE = 4 * 1024  # bytes that are taken in one turn of the loop: output that does not end keeps nobody waiting
+_FRAME = 64  # bytes that a frame counts beside its body
 
 
 class Owner(Protocol):
@@ -61,6 +67,8 @@ class WorkerProcess(asyncio.Protocol):
         self._open = 0
         self._status: int | None = None
         self._told = False
+        self._coming: Iterator[tuple[Head, bytes]] = iter(())
+        self._behind = False
 
     @property
     def pid(self) -> int | None:
@@ -75,6 +83,8 @@ class WorkerProcess(asyncio.Protocol):
             on_error = cleanup.enter_context(contextlib.ExitStack())
             on_error.callback(ours.close)
             read_end, write_end = os.pipe()
+            if sys.platform == "linux":
+                fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, _PIECE)
             cleanup.callback(os.close, write_end)
             output = os.fdopen(read_end, "rb", 0)
             on_error.callback(output.close)
@@ -123,13 +133,47 @@ class WorkerProcess(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        self._coming = chain(self._coming, self._frames(data)) if self._behind else self._frames(data)
+        if not self._behind:
+            self._take()
+
+    def _frames(self, data: bytes) -> Iterator[tuple[Head, bytes]]:
+        """What has come, with output in pieces. Raises FrameError."""
+        for start in range(0, len(data), _PIECE):
+            for head, body in self._unpacker.feed(data[start : start + _PIECE]):
+                if "log" in head and len(body) > _PIECE:
+                    yield from ((head, body[at : at + _PIECE]) for at in range(0, len(body), _PIECE))
+                else:
+                    yield head, body
+
+    def _take(self) -> None:
+        """Tell what has come, as much as a turn of the loop may take. The rest waits for the next turns, and as long as
+        there is any, nothing more is read: then the handler waits, and nobody else."""
+        left = _PIECE
         try:
-            for head, body in self._unpacker.feed(data):
+            for head, body in self._coming:
                 self._owner.received(self, head, body)
+                left -= len(body) + _FRAME
+                if left <= 0:
+                    self._fall_behind()
+                    return
         except FrameError:
             self.kill()
+        if self._behind:
+            self._behind = False
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def _fall_behind(self) -> None:
+        asyncio.get_running_loop().call_soon(self._take)
+        if not self._behind:
+            self._behind = True
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        while self._behind:
+            self._take()
         self.kill()  # without its socket a process can do nothing; one that is ending already is not disturbed
         self.closed()
 
@@ -145,6 +189,9 @@ class WorkerProcess(asyncio.Protocol):
             asyncio.get_running_loop().call_later(_LAST_WORDS, self._stop_reading)
 
     def _stop_reading(self) -> None:
+        if self._behind:
+            asyncio.get_running_loop().call_later(_LAST_WORDS, self._stop_reading)
+            return
         for transport in (self._transport, self._output):
             if transport is not None:
                 transport.close()

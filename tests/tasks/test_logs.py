@@ -1,12 +1,16 @@
 """What functions print."""
 
 import asyncio
+import json
 import logging
 import re
 
+import pytest
+
 from stepwell.tasks.call_log import unframed
+from stepwell.tasks.kinds.python_callable import PythonCallable
 from stepwell.tasks.logs import FunctionLogLine, LineCutter, LogRing
-from tests.tasks.conftest import is_frame
+from tests.tasks.conftest import HANDLERS, is_frame
 
 
 def messages(service, request_id):
@@ -63,6 +67,20 @@ async def test_an_answer_brings_the_end_of_its_log_where_it_is_asked_for(serve):
 def framed(service, request_id):
     """The lines of a call with its frame."""
     return [line.message for line in service.logs.lines("f") if line.request_id == request_id]
+
+
+@pytest.mark.parametrize(("way", "count"), [("at once", 100_000), ("one by one", 20_000), ("past Python", 100_000)])
+async def test_a_turn_of_the_loop_takes_few_lines_however_many_are_printed(functions, lines, way, count):
+    service = functions(f=PythonCallable(handler="plain:prints_many_lines", path=(HANDLERS,)))
+    call = asyncio.ensure_future(service.invoke("f", json.dumps({"lines": count, "way": way})))
+    most = before = 0
+    async with asyncio.timeout(120):
+        while not call.done():
+            await asyncio.sleep(0)
+            most, before = max(most, len(lines) - before), len(lines)
+    assert (await call).answer.error is None
+    assert [int(line.message) for line in lines] == list(range(count))
+    assert most < 2048
 
 
 REPORT = r"REPORT RequestId: {id}\tDuration: \d+\.\d\d ms\tBilled Duration: \d+ ms\tMemory Size: 512 MB\t"

@@ -126,6 +126,18 @@ def prints(event, context):
     print("without an end", end="")
 
 
+def prints_many_lines(event, context):
+    lines = [str(n) for n in range(event["lines"])]
+    match event["way"]:
+        case "at once":
+            print("\n".join(lines))
+        case "one by one":
+            for line in lines:
+                print(line)
+        case "past Python":
+            subprocess.run(["cat"], input="\n".join(lines).encode(), check=True)
+
+
 def prints_a_long_line(event, context):
     print("x" * event)
 
