@@ -30,7 +30,11 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("app", metavar="APP", help="MODULE:ATTRIBUTE of an app; the attribute is `app` when left out")
+    parser.add_argument(
+        "app",
+        metavar="APP",
+        help="MODULE:ATTRIBUTE of an app, the attribute being `app` when left out; or a template's file",
+    )
     parser.add_argument(
         "--server",
         metavar="URL",

@@ -125,6 +125,12 @@ def test_a_reader_sees_time_function_and_call(server: Server, client: Shell) -> 
     assert re.fullmatch(rf"\d\d:\d\d:\d\d\.\d\d\d  Say  {request_id[:8]}  to you", line)
 
 
+@pytest.mark.parametrize("source", ["Nobody", "says/nobody"])
+def test_where_nothing_has_been_written_it_is_told(client: Shell, source: str) -> None:
+    done = client("logs", source)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"Nothing has been written by {source}.\n")
+
+
 def test_what_is_followed_comes_as_it_is_written(server: Server, client: Shell) -> None:
     command = [sys.executable, "-m", "stepwell", "logs", "-f", "Shout", "--limit", "1", "--json"]
     call(server, "Shout", "before")
