@@ -3,6 +3,7 @@
 Rules that must stay true here:
 - Signals are not handled here: whoever calls `serve` sets `stop`.
 - Nothing of a request is logged here.
+- A request that the end of the grace period cuts off is answered: 503, in a form that AWS's clients read.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 BACKLOG = 2048
 
@@ -51,7 +53,7 @@ async def serve(
     """
     bound = _bind(host, port)
     config = uvicorn.Config(
-        app,
+        _answering_to_the_end(app, stop),
         loop="none",
         http="httptools",
         ws="none",
@@ -75,6 +77,22 @@ async def serve(
     finally:
         server.should_exit = True
         await running
+
+
+def _answering_to_the_end(app: ASGIApp, stop: asyncio.Event) -> ASGIApp:
+    """The app, with an answer for requests that are cancelled because the server stops."""
+    cut_off = JSONResponse({"__type": "ServiceUnavailable", "message": "The server is shutting down"}, 503)
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
+            with suppress(RuntimeError):  # the app had begun to answer
+                await cut_off(scope, receive, send)
+
+    return answered
 
 
 async def _first(running: asyncio.Future[None], event: asyncio.Event) -> None:

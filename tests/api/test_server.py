@@ -81,6 +81,28 @@ async def test_the_server_tells_its_port_and_ends_when_it_is_told_to() -> None:
         socket.create_connection((host, port), timeout=1)
 
 
+async def test_a_request_that_the_grace_period_cuts_off_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    begun, stop = asyncio.Event(), asyncio.Event()
+    ports: asyncio.Queue[int] = asyncio.Queue()
+
+    async def app(scope, receive, send) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.ensure_future(
+        serve(app, "127.0.0.1", 0, stop=stop, grace=1, listening=lambda _, port: ports.put_nowait(port))
+    )
+    async with asyncio.timeout(20), httpx.AsyncClient() as http:
+        request = asyncio.ensure_future(http.get(f"http://127.0.0.1:{await ports.get()}/"))
+        await begun.wait()
+        stop.set()
+        answer = await request
+        await running
+    assert answer.status_code == 503
+    assert answer.json() == {"__type": "ServiceUnavailable", "message": "The server is shutting down"}
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_a_taken_port_is_an_os_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError):
         await serve(lambda *_: None, "127.0.0.1", taken.getsockname()[1], stop=asyncio.Event())
