@@ -29,7 +29,7 @@ from stepwell.api.functions.later import KeptCalls
 from stepwell.api.functions.routes import function_routes
 from stepwell.api.in_process import InProcessApi
 from stepwell.api.jobs.callbacks import calling_back
-from stepwell.api.jobs.routes import job_routes
+from stepwell.api.jobs.routes import job_paths, single_routes
 from stepwell.api.logs.endpoint import TARGET as LOGS
 from stepwell.api.logs.serving import kept_logs, logs_endpoint
 from stepwell.api.notifications import notification_routes
@@ -121,7 +121,7 @@ async def serve(settings: Settings) -> None:
             load, app, settings, functions, context, partial(redeclare, place=place, schedules=schedules, rules=rules)
         ),
     ):
-        of_jobs = job_routes(jobs, app.job_routes, context, auth)
+        of_jobs = single_routes(jobs, app.job_routes, context, auth)
         of_workers = [*worker_routes(functions, context), *scheduler_routes(schedules, context)]
         of_notices = notification_routes(rules, post, context)
         await make_resources(app, context)
@@ -130,7 +130,7 @@ async def serve(settings: Settings) -> None:
         own = [*of_jobs, *function_routes(functions, context), *of_workers, *of_notices, *front, *routes(apps)]
         mounts = {path: path in app.guarded for path in app.mounts} | dict.fromkeys(app.job_routes, False)
         apis = {LOGS: logs_endpoint(context, functions)}
-        application = create_app(context, own, auth, mounts, settings.cors_origins, apis)
+        application = create_app(context, own, auth, mounts, settings.cors_origins, apis, job_paths(jobs, context))
         await _listen(application, port, settings, stop, await _count_machines(context))
 
 

@@ -3,7 +3,7 @@
 Rules that must stay true here:
 - No request of a foreign host gets any further than the guard, whatever its path.
 - Where the server asks who is calling, nothing but the host guard stands in front of that question.
-- The AWS endpoint is reached without a framework in between.
+- The AWS endpoint and the jobs are reached without a framework in between.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stepwell.api.express import express_routes
 from stepwell.api.faults import ApiFault
 from stepwell.api.guard import guarded
 from stepwell.api.hosts import host_guard
-from stepwell.api.jobs.cors import with_cors
+from stepwell.api.jobs.cors import is_of_jobs, with_cors
 from stepwell.api.metrics import metrics_routes
 from stepwell.auth.opening import Auth
 
@@ -34,11 +34,13 @@ def create_app(
     mounts: Mapping[str, bool] | None = None,
     origins: Sequence[str] = (),
     apis: Mapping[bytes, ASGIApp] | None = None,
+    jobs: ASGIApp | None = None,
 ) -> ASGIApp:
     """The application of a server. `routes` are those of other rooms, beside the AWS endpoint, `/health`,
     `/ready`, `/metrics` and `/express`. `auth` recognises callers; without it nobody is asked. `mounts` tells of the
     paths of mounted apps whether a bearer token is asked for there; `origins` are those whose pages may use the jobs.
-    `apis` are AWS's other APIs, by what the target of their operations begins with."""
+    `apis` are AWS's other APIs, by what the target of their operations begins with; `jobs` answers what is at and below
+    `/jobs`."""
     aws, others = AwsEndpoint(context), apis or {}
     rest = Starlette(
         routes=[
@@ -54,6 +56,8 @@ def create_app(
         if scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "POST":
             target = next((value for name, value in scope["headers"] if name == b"x-amz-target"), b"")
             await others.get(target.partition(b".")[0], aws)(scope, receive, send)
+        elif jobs is not None and is_of_jobs(scope):
+            await jobs(scope, receive, send)
         else:
             await rest(scope, receive, send)
 

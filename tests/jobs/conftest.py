@@ -19,7 +19,7 @@ import pytest
 from stepwell import Stepwell
 from stepwell.api.app import create_app
 from stepwell.api.context import ApiContext, open_context, real_now
-from stepwell.api.jobs.routes import job_routes
+from stepwell.api.jobs.routes import job_paths, single_routes
 from stepwell.api.server import serve
 from stepwell.assembly import Place, bind_machines, deploy, make_jobs
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
@@ -144,7 +144,12 @@ class Houses:
             jobs.serve()
             stack.push_async_callback(jobs.stop)
             port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            application = create_app(context, job_routes(jobs, app.job_routes, context), origins=self.origins)
+            application = create_app(
+                context,
+                single_routes(jobs, app.job_routes, context),
+                origins=self.origins,
+                jobs=job_paths(jobs, context),
+            )
             serving = asyncio.ensure_future(
                 serve(
                     application,

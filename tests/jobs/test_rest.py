@@ -193,3 +193,18 @@ async def test_an_error_inside_the_server_tells_nothing_of_it(
         assert answer.status_code == 500
         assert "secret" not in answer.text
         assert answer.json()["title"] == "Internal server error"
+
+
+async def test_a_time_that_no_clock_shows_is_refused_by_name(houses: Houses) -> None:
+    async with houses.open(app) as house:
+        for seconds in ("99999999999999999999", "-1e30", "nan", "inf"):
+            answer = await house.http.get("/jobs", params={"created_after": seconds})
+            assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "created_after")
+
+
+async def test_an_address_below_jobs_that_nothing_is_at_is_a_problem(houses: Houses) -> None:
+    async with houses.open(app) as house:
+        for path in ("/jobs//events", "/jobs/x/more", "/jobs/x/events/more"):
+            answer = await house.http.get(path)
+            assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+        assert (await house.http.get("/jobs/")).json() == {"jobs": [], "next": None}

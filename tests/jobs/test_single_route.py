@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from stepwell.api.app import create_app
-from stepwell.api.jobs.routes import job_routes
+from stepwell.api.jobs.routes import job_paths, single_routes
 from stepwell.auth.opening import open_auth
 from stepwell.auth.table import AuthTable, TokenTable
 from tests.jobs.conftest import House, Houses
@@ -98,8 +98,8 @@ async def test_a_preflight_needs_no_token_and_a_refusal_has_the_same_form(houses
     }
     auth = open_auth(AuthTable(tokens=tokens), {}, "own")
     async with houses.open(app) as house:
-        routes = job_routes(house.jobs, app.job_routes, house.context, auth)
-        guarded = create_app(house.context, routes, auth, {"/trends": False})
+        routes = single_routes(house.jobs, app.job_routes, house.context, auth)
+        guarded = create_app(house.context, routes, auth, {"/trends": False}, jobs=job_paths(house.jobs, house.context))
         transport = httpx.ASGITransport(guarded)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             preflight = await http.options("/trends", headers={"Origin": "https://a.example"})
@@ -125,3 +125,12 @@ async def test_a_preflight_needs_no_token_and_a_refusal_has_the_same_form(houses
             assert (seen.status_code, seen.json()["status"]) == (200, "PROCESSING")
             assert (await http.get("/jobs")).status_code == 401
             assert (await http.get("/jobs/docs")).status_code == 200
+
+
+async def test_a_start_may_have_an_empty_job_id(houses: Houses) -> None:
+    async with houses.open(app) as house:
+        for nothing in (None, ""):
+            status, body = await post(house, {**START, "job_id": nothing})
+            assert (status, body["status"]) == (200, "PENDING")
+            status, body = await post(house, {"job_id": nothing})
+            assert (status, body["message"]) == (400, "Missing required fields: industry and keywords")

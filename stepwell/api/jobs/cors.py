@@ -18,6 +18,12 @@ _SENT: Final = ("Authorization", "Content-Type", "Prefer", "Idempotency-Key", "C
 _CACHED: Final = 600  # seconds that a browser keeps the answer to a preflight
 
 
+def is_of_jobs(scope: Scope) -> bool:
+    """Whether a request is for `/jobs`, or something below it."""
+    path: str = scope.get("path", "")
+    return scope["type"] == "http" and (path == "/jobs" or path.startswith("/jobs/"))
+
+
 def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     """An application whose jobs pages of these origins may use; `*` is any."""
     if not origins:
@@ -32,8 +38,6 @@ def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        is_job = scope["type"] == "http" and (path == "/jobs" or path.startswith("/jobs/"))
-        await (shared if is_job else app)(scope, receive, send)
+        await (shared if is_of_jobs(scope) else app)(scope, receive, send)
 
     return route

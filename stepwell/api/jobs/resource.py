@@ -13,6 +13,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from dataclasses import replace
 from typing import Any, Final
@@ -39,6 +40,7 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _LONGEST_URL: Final = 2_000
 _PAGE: Final = 20
 _LONGEST_PAGE: Final = 100
+_LAST_SECOND: Final = 2**53 // 1000  # behind it, milliseconds are no exact number any more
 _FILTERS: Final = ("type", "status", "key", "created_after", "created_before", "limit", "next")
 
 
@@ -236,9 +238,12 @@ def _time(text: str | None, name: str) -> int | None:
     if text is None:
         return None
     try:
-        return int(float(text) * 1000)
-    except (ValueError, OverflowError):
-        raise invalid_parameter("query", name, text, "Unix seconds, such as 1767225600") from None
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not abs(seconds) < _LAST_SECOND:
+        raise invalid_parameter("query", name, text, "Unix seconds, such as 1767225600")
+    return int(seconds * 1000)
 
 
 def _limit(text: str | None) -> int:

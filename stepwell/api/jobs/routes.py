@@ -2,6 +2,7 @@
 
 Rules that must stay true here:
 - A path answers OPTIONS, and 405 with what it allows to anything else.
+- What is below `/jobs` is told from the parts of the path, without a framework in between: it is asked for most often.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stepwell.api.context import ApiContext
 from stepwell.api.jobs.events import JobEvents
@@ -26,39 +27,44 @@ from stepwell.jobs.declaration import JobRoute
 from stepwell.jobs.jobs import Jobs
 
 
-def job_routes(
-    jobs: Jobs,
-    single: Mapping[str, JobRoute],
-    context: ApiContext,
-    auth: Auth | None = None,
-) -> list[BaseRoute]:
-    """The routes of a server, for `create_app`; none where there are no job types.
-
-    `auth` recognises the callers of single routes: nobody else asks there.
-    """
+def job_paths(jobs: Jobs, context: ApiContext) -> ASGIApp | None:
+    """What answers `/jobs` and all below it; None where there are no job types."""
     if not jobs.types:
-        return []
+        return None
     signatures = {name: _signature(jobs, name) for name in jobs.types}
-    models = {name: arguments.model for name, arguments in signatures.items()}
-    resource = JobResource(jobs, models, context)
-    events = JobEvents(jobs, context)
+    resource = JobResource(jobs, {name: arguments.model for name, arguments in signatures.items()}, context)
     openapi = OpenApi(jobs.types, signatures)
+    named = {
+        "/jobs": _Methods(GET=resource.list),
+        "/jobs/openapi.json": _Methods(GET=openapi.document),
+        "/jobs/docs": _Methods(GET=openapi.page),
+        "/jobs/docs.js": _Methods(GET=openapi.script),
+        "/jobs/docs.css": _Methods(GET=openapi.style),
+    }
+    one = _Methods(GET=resource.get, POST=resource.post, DELETE=resource.delete)
+    events = _Methods(GET=JobEvents(jobs, context).get)
+    nowhere = _Methods()
 
-    def at(path: str, **handlers: Handler) -> BaseRoute:
-        return Route(path, _Methods(handlers))
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"].removesuffix("/")
+        found = named.get(path)
+        if found is None:
+            name, *below = path[len("/jobs/") :].split("/")
+            scope["path_params"] = {"name": name}
+            found = nowhere if not name else one if not below else events if below == ["events"] else nowhere
+        await found(scope, receive, send)
 
-    found: list[BaseRoute] = [
-        at("/jobs", GET=resource.list),
-        at("/jobs/openapi.json", GET=openapi.document),
-        at("/jobs/docs", GET=openapi.page),
-        at("/jobs/docs.js", GET=openapi.script),
-        at("/jobs/docs.css", GET=openapi.style),
-        at("/jobs/{name}", GET=resource.get, POST=resource.post, DELETE=resource.delete),
-        at("/jobs/{name}/events", GET=events.get),
-    ]
+    return route
+
+
+def single_routes(
+    jobs: Jobs, single: Mapping[str, JobRoute], context: ApiContext, auth: Auth | None = None
+) -> list[BaseRoute]:
+    """The single routes of an app. `auth` recognises their callers: nobody else asks there."""
+    found: list[BaseRoute] = []
     for path, route in single.items():
-        app = SingleRoute(route, jobs.types[route.job], models[route.job], jobs, context, auth)
-        found.append(Route(path, app))
+        job = jobs.types[route.job]
+        found.append(Route(path, SingleRoute(route, job, _signature(jobs, route.job).model, jobs, context, auth)))
     return found
 
 
@@ -70,9 +76,9 @@ def _signature(jobs: Jobs, name: str) -> Arguments:
 
 
 class _Methods:
-    """The ASGI app of one path: a handler a method."""
+    """The ASGI app of one path: a handler a method; without any, there is nothing."""
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, **handlers: Handler) -> None:
         self._handlers = {method: answering(handle) for method, handle in handlers.items()}
         if "GET" in handlers:
             self._handlers["HEAD"] = self._handlers["GET"]
@@ -83,6 +89,9 @@ class _Methods:
         await (await self._response(request))(scope, receive, send)
 
     async def _response(self, request: Request) -> Response:
+        if not self._handlers:
+            detail = f"Nothing is served at {request.url.path}. /jobs/docs shows what there is."
+            return Problem(404, "not-found", "No such address", detail).response(request.url.path)
         handle = self._handlers.get(request.method)
         if handle is not None:
             return await handle(request)

@@ -78,6 +78,8 @@ class SingleRoute:
             _, value = await json_body(request)
             if not isinstance(value, dict):
                 raise _Refused(400, "The body must be a JSON object")
+            if value.get("job_id", "") in (None, ""):
+                value.pop("job_id", None)  # as forms send it before there is one
             if set(value) == {"job_id"}:
                 return await self._poll(value["job_id"])
             if caller.role != "full":

@@ -33,6 +33,7 @@ from stepwell.store.sqlite import catalog, executions, versions, waiting
 from stepwell.store.sqlite.connections import SqliteConnections
 from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.jobs import SqliteJobs
+from stepwell.store.sqlite.known_machines import KnownMachines
 from stepwell.store.sqlite.leases import SqliteLeases
 from stepwell.store.sqlite.logs import SqliteLogs
 from stepwell.store.sqlite.notices import SqliteNotices
@@ -54,6 +55,7 @@ class SqliteStore:
         self._writer = Writer(opened.writer, opened.path)
         self._reader = Reader(opened.reader, opened.path, "stepwell-store-reader", _BATCH)
         self._lister = Reader(opened.lister, opened.path, "stepwell-store-lister", 1)
+        self._machines = KnownMachines()
         self._vault = SqliteVault(self._reader, self._writer)
         self.retention = SqliteRetention(self._writer, self._lister)
         self.jobs = SqliteJobs(self._writer, self._reader, self._lister)
@@ -166,19 +168,22 @@ class SqliteStore:
         return await self._reader.read(partial(catalog.definition, hash_=hash))
 
     async def create_machine(self, row: MachineRow, definition: str, tags: Mapping[str, str]) -> MachineRow | None:
-        return await self._writer.write(partial(catalog.create_machine, row=row, text=definition, tags_=tags))
+        work = partial(catalog.create_machine, row=row, text=definition, tags_=tags)
+        return await self._machines.changed_by(self._writer.write(work))
 
     async def update_machine(self, row: MachineRow, definition: str | None) -> bool:
-        return await self._writer.write(partial(catalog.update_machine, row=row, text=definition))
+        return await self._machines.changed_by(
+            self._writer.write(partial(catalog.update_machine, row=row, text=definition))
+        )
 
     async def find_machine(self, arn: str) -> MachineRow | None:
-        return await self._reader.read(partial(catalog.find_machine, arn=arn))
+        return await self._machines.find(arn, lambda: self._reader.read(partial(catalog.find_machine, arn=arn)))
 
     async def deleting_machines(self) -> Sequence[int]:
         return await self._lister.read(catalog.deleting_machines)
 
     async def delete_machine(self, id: int) -> None:
-        await self._writer.write(partial(catalog.delete_machine, id_=id))
+        await self._machines.changed_by(self._writer.write(partial(catalog.delete_machine, id_=id)))
 
     async def list_machines(self, arn_prefix: str, after: ListPosition | None, limit: int) -> Sequence[MachineRow]:
         return await self._lister.read(partial(catalog.list_machines, arn_prefix=arn_prefix, after=after, limit=limit))
