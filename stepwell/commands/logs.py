@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     screen = open_screen(sys.stdout)
     answer = endpoint.get("/logs", limit=max(options.limit, 0), **source)
     if options.limit > 0 and not answer["lines"]:
-        print(f"Nothing has been written{f' by {options.source}' if options.source else ''}.", file=sys.stderr)
+        print(f"Nothing has been written{f' by {options.source}' if options.source else ''} yet.", file=sys.stderr)
     while True:
         for line in answer["lines"]:
             _show(screen, line, options.json)

@@ -128,7 +128,7 @@ def test_a_reader_sees_time_function_and_call(server: Server, client: Shell) -> 
 @pytest.mark.parametrize("source", ["Nobody", "says/nobody"])
 def test_where_nothing_has_been_written_it_is_told(client: Shell, source: str) -> None:
     done = client("logs", source)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"Nothing has been written by {source}.\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"Nothing has been written by {source} yet.\n")
 
 
 def test_what_is_followed_comes_as_it_is_written(server: Server, client: Shell) -> None:
