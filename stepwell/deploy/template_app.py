@@ -126,7 +126,10 @@ def load_template(path: Path, settings: Settings) -> TemplateApp:
         template = read_template(path, region=settings.region, account=settings.account, given=settings.parameters)
     except TemplateFaults as faults:
         raise AppError(str(faults)) from faults
-    return TemplateApp(template, settings.functions)
+    try:
+        return TemplateApp(template, settings.functions)
+    except AppError as fault:
+        raise AppError(f"{path}: {fault}") from fault
 
 
 def _code(spec: FunctionSpec) -> PythonCode | NodeCode | OtherRuntime:

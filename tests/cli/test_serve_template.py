@@ -215,6 +215,15 @@ def test_what_is_wrong_with_a_definition_names_its_machine_and_the_way_out(folde
     assert "template.yaml: Flow: nothing is substituted for ${Kind}. Name it in DefinitionSubstitutions" in done.stderr
 
 
+def test_a_handler_that_is_none_is_told_with_its_template(folder: Path, shell: Shell) -> None:
+    (folder / "template.yaml").write_text(TEMPLATE.replace("Handler: index.handler", "Handler: index"))
+    done = shell("serve", "template.yaml", "--port", "0")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "stepwell: template.yaml: Short: handler 'index': write it as 'module.function', as AWS Lambda does.\n",
+    )
+
+
 def test_a_template_reloads_when_it_changes(serve: Serve, folder: Path) -> None:
     server = serve(str(folder / "template.yaml"), "--watch")
     machine = machine_of(server)
