@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from tests.cli.conftest import ROOT
 from tests.server import Server, start
@@ -150,6 +151,9 @@ def test_groups_are_made_described_kept_for_a_time_and_deleted(house: House) -> 
     assert (group["logGroupName"], group["retentionInDays"]) == ("/own/one", 3)
     assert group["arn"] == "arn:aws:logs:us-east-1:123456789012:log-group:/own/one:*"
     assert client.list_tags_for_resource(resourceArn=group["logGroupArn"])["tags"] == {"team": "a"}
+    for days in (0, -1, 4):  # none is a policy of CloudWatch Logs: 0 would keep nothing
+        with pytest.raises(ClientError, match="retentionInDays is"):
+            client.put_retention_policy(logGroupName="/own/one", retentionInDays=days)
     client.delete_retention_policy(logGroupName="/own/one")
     client.delete_log_group(logGroupName="/own/one")
     with pytest.raises(client.exceptions.ResourceNotFoundException):

@@ -27,6 +27,11 @@ _LARGEST: Final = 1024 * 1024  # characters of an answer
 _CHUNKS: Final = 20  # chunks that are read at once
 _SCANNED: Final = 400  # chunks that a request looks into
 _EVER: Final = 2**62
+_RETENTIONS: Final = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""The days that PutRetentionPolicy takes (API reference)."""
 
 Operation: TypeAlias = Callable[[bytes], Awaitable[dict[str, Any]]]
 
@@ -145,6 +150,9 @@ class LogOperations:
 
     async def _put_retention(self, body: bytes) -> dict[str, Any]:
         asked = _read(body, _Group)
+        if asked.retention_in_days not in _RETENTIONS:
+            known = ", ".join(str(days) for days in _RETENTIONS)
+            raise _invalid(f"retentionInDays is {asked.retention_in_days}; it must be one of {known}")
         return await self._set_days(asked.log_group_name, asked.retention_in_days)
 
     async def _delete_retention(self, body: bytes) -> dict[str, Any]:
