@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import httpx
 import pytest
@@ -134,3 +135,12 @@ async def test_a_start_may_have_an_empty_job_id(houses: Houses) -> None:
             assert (status, body["status"]) == (200, "PENDING")
             status, body = await post(house, {"job_id": nothing})
             assert (status, body["message"]) == (400, "Missing required fields: industry and keywords")
+
+
+async def test_a_body_is_json_whatever_it_calls_itself(houses: Houses) -> None:
+    async with houses.open(app) as house:
+        for kind in ("text/plain;charset=UTF-8", "application/x-www-form-urlencoded"):
+            answer = await house.http.post("/trends", content=json.dumps(START), headers={"Content-Type": kind})
+            assert (answer.status_code, answer.json()["status"]) == (200, "PENDING")
+        answer = await house.http.post("/jobs/trends", content=json.dumps(START), headers={"Content-Type": kind})
+        assert answer.status_code == 415

@@ -2,7 +2,8 @@
 
 Rules that must stay true here:
 - No more is read than may be sent; what is too long is refused as soon as that is known.
-- A body that calls itself something else than JSON is refused: no form of another site is taken for one.
+- A body that calls itself something else than JSON is refused, but where every site may ask anyway: no form of another
+  site is taken for one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ async def json_body(request: Request) -> tuple[str, Any]:
     if kind != "application/json" and not kind.endswith("+json"):
         detail = f"The body is sent as {kind!r}. Send it as application/json."
         raise Problem(415, "not-json", "The body is no JSON", detail, headers={"Accept-Post": "application/json"})
+    return await untyped_json_body(request)
+
+
+async def untyped_json_body(request: Request) -> tuple[str, Any]:
+    """The same of a body that may call itself anything: old clients say nothing, or what their library says."""
     body = await _read(request)
     try:
         text = body.decode() or "{}"

@@ -5,6 +5,7 @@ has put out beside, `{"status": "FAILED", "message"}` for errors, and CORS for e
 
 Rules that must stay true here:
 - The caller is asked for here, and not by the guard of all routes, so that a refusal has the form that clients know.
+- A body is read as JSON whatever it calls itself, as behind API Gateway: a page's `fetch` of a text says `text/plain`.
 - Every answer has the three CORS headers, errors and refusals included. OPTIONS asks nobody who they are.
 - Nothing of what went wrong inside the server is told.
 """
@@ -20,7 +21,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from stepwell.api.context import ApiContext
-from stepwell.api.jobs.body import json_body
+from stepwell.api.jobs.body import untyped_json_body
 from stepwell.api.jobs.problems import Problem
 from stepwell.api.jobs.render import retry_after
 from stepwell.api.jobs.resource import group_of
@@ -75,7 +76,7 @@ class SingleRoute:
             if request.method != "POST":
                 raise _Refused(405, f"{request.method} is not served here: POST", {"Allow": "POST,OPTIONS"})
             caller = await self._caller(request)
-            _, value = await json_body(request)
+            _, value = await untyped_json_body(request)
             if not isinstance(value, dict):
                 raise _Refused(400, "The body must be a JSON object")
             if value.get("job_id", "") in (None, ""):

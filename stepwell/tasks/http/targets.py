@@ -55,14 +55,16 @@ class Targets:
         """Where a URL leads. Raises NotAllowed, Unresolved; ValueError where it is no URL of HTTP."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"'{url}' is no address that begins with https://")
+            raise ValueError(f"'{url.partition('?')[0]}' is no address that begins with https://")
         if parts.username is not None or parts.password is not None:
             raise ValueError("an address with a user's name or password in it is not called: use a connection")
         host = parts.hostname.rstrip(".").lower()
         port = parts.port or (443 if parts.scheme == "https" else 80)
         named = self._is_named(host, port)
         if parts.scheme == "http" and not named:
-            raise NotAllowed(f"'{url}' is not HTTPS. To call it all the same, add {host} to {_SETTING}.")
+            raise NotAllowed(
+                f"'http://{parts.netloc}' is not HTTPS. To call it all the same, add {host} to {_SETTING}."
+            )
         addresses = await self._resolve(host, port)
         for address in () if named else addresses:
             if not is_public(ipaddress.ip_address(address.partition("%")[0])):

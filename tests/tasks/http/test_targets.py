@@ -103,3 +103,11 @@ async def test_a_public_host_without_tls_is_refused() -> None:
 async def test_what_is_no_address_of_an_api_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"is no address|is not called"):
         await Targets(["all"]).find(url)
+
+
+async def test_a_refusal_tells_nothing_of_an_address_but_its_host() -> None:
+    for url in ("http://example.com:81/hooks/t0ken?key=t0ken", "ftp://example.com/?key=t0ken"):
+        with pytest.raises((NotAllowed, ValueError)) as refused:
+            await Targets(()).find(url)
+        assert "example.com" in str(refused.value)
+        assert "t0ken" not in str(refused.value)
