@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Awaitable[tuple[str, ...]]]
 
+_PROTOCOLS: Final = ipaddress.ip_network("192.0.0.0/24")  # RFC 6890; a cloud keeps its metadata at 192.0.0.192
 _NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 _SETTING: Final = "http_allowed_hosts in stepwell.toml (STEPWELL_HTTP_ALLOWED_HOSTS)"
@@ -83,7 +84,9 @@ class Targets:
 def is_public(address: Address) -> bool:
     """Whether anybody may be called there: no loopback, private, link-local, shared, reserved or multicast address."""
     inner = _inner(address)
-    return address.is_global and not address.is_multicast if inner is None else is_public(inner)
+    if inner is not None:
+        return is_public(inner)
+    return address.is_global and not address.is_multicast and address not in _PROTOCOLS
 
 
 def _inner(address: Address) -> Address | None:
