@@ -2,6 +2,7 @@
 
 Rules that must stay true here:
 - A process that is started here ends here, whatever happens between.
+- What the user's shell says of other servers and accounts (a token, an endpoint, a profile) reaches none of them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+_OTHERS: Final = ("STEPWELL_", "AWS_")
 
 
 class DemoFailed(Exception):
@@ -32,10 +36,11 @@ def server_command(app: str, port: int, store: Path) -> list[str]:
 @contextmanager
 def running(module: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run `python -m module …` with its output in a log file; it is ended, or killed after 15 seconds, at the end."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603  # our own modules, by this interpreter
             [sys.executable, "-m", *module],
-            env={**os.environ, **environment},
+            env={**inherited, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
