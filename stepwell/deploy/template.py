@@ -9,6 +9,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -225,6 +226,12 @@ class _Reading:
             f" Say --parameter {name}=VALUE for another value"
             for name in self._from_ssm
             if name != "BootstrapVersion"
+        ]
+        text = json.dumps(self._document, default=str)
+        told += [
+            f"the parameter {name} was given, and nothing in the template is called so"
+            for name in self._scope.given
+            if not name.startswith("AWS::") and json.dumps(name)[1:-1] not in text
         ]
         transforms = self._document.get("Transform", [])
         for transform in transforms if isinstance(transforms, list) else [transforms]:

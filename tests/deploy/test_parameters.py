@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.deploy.conftest import Read
+
 Value = Callable[..., str]
 
 
@@ -104,3 +106,9 @@ def test_a_parameter_that_is_missing_is_told_once_however_often_it_is_used(fault
         """
     )
     assert told == "Parameters.Name: it has no default. Give a value: --parameter Name=VALUE"
+
+
+def test_a_name_that_nothing_is_called_by_is_told(read: Read) -> None:
+    text = "Parameters: {Env: {Type: String, Default: dev}}\nResources: {}\n"
+    assert read(text, "Evn=prod").notes == ("the parameter Evn was given, and nothing in the template is called so",)
+    assert read(text, "Env=prod", "AWS::StackName=shop").notes == ()
