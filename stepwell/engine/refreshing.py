@@ -8,7 +8,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -19,7 +19,7 @@ from stepwell.language.resource import parse_resource
 from stepwell.language.values import Json, dumps, loads
 from stepwell.vault.pouch import Secret
 
-_ANSWER: Final = 'It has to answer {"value": "…"}, and may say "expires_in" in seconds.'
+_ANSWER: Final = 'It has to answer {"value": "…"}, and may say "expires_in" in seconds and "values" by path.'
 
 
 class RefreshFailed(Exception):
@@ -28,10 +28,12 @@ class RefreshFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """What a refresher has answered; `lifetime` is in milliseconds, None where it says nothing about that."""
+    """What a refresher has answered; `lifetime` is in milliseconds, None where it says nothing about that. `others` are
+    fresh values of other secrets, by their paths."""
 
     value: Json = field(repr=False)
     lifetime: int | None
+    others: Mapping[str, Json] = field(repr=False)
 
 
 class Refreshing:
@@ -50,8 +52,9 @@ class Refreshing:
             task.add_done_callback(lambda _: self._under_way.pop(what))
         await asyncio.shield(task)
 
-    async def ask(self, function: str, secret: Secret, task: Task) -> Fresh:
-        """Call a refresher in the name of a task. Raises RefreshFailed."""
+    async def ask(self, function: str, secret: Secret, task: Task, values: Mapping[str, Json]) -> Fresh:
+        """Call a refresher in the name of a task. `values` are those of all secrets that name it, by their paths: a
+        refresh token beside the token, say. Raises RefreshFailed."""
         try:
             resource = parse_resource(_function_arn(function, task.machine_arn))
         except SyntaxFault as fault:
@@ -59,7 +62,15 @@ class Refreshing:
         asked = replace(
             task,
             resource=resource,
-            input=dumps({"value": secret.value, "path": secret.path, "execution": task.execution_arn}),
+            input=dumps(
+                {
+                    "value": secret.value,
+                    "path": secret.path,
+                    "values": dict(values),
+                    "execution": task.execution_arn,
+                }
+            ),
+            state_name=function.rpartition(":")[2],
             token="",
             brand=None,
             deadline=None,
@@ -97,6 +108,11 @@ def _fresh(output: str, function: str, secret: Secret) -> Fresh:
     answer = loads(output)
     value = answer.get("value") if isinstance(answer, dict) else None
     lifetime = answer.get("expires_in") if isinstance(answer, dict) else None
+    others = answer.get("values", {}) if isinstance(answer, dict) else None
     if value is None or isinstance(value, dict | list) or not isinstance(lifetime, int | float | None):
         raise RefreshFailed(f"The value of {secret.path} could not be refreshed by {function}. {_ANSWER}")
-    return Fresh(value, None if lifetime is None else int(lifetime * 1000))
+    if not isinstance(others, dict) or any(
+        other is None or isinstance(other, dict | list) for other in others.values()
+    ):
+        raise RefreshFailed(f"The value of {secret.path} could not be refreshed by {function}. {_ANSWER}")
+    return Fresh(value, None if lifetime is None else int(lifetime * 1000), others)

@@ -210,16 +210,25 @@ class Secrets:
         now = self._clock.now() if task.clock is None else task.clock
         if secret is None or secret.refresher is None or not is_near(secret.end, secret.since, now):
             return
+        together = {each.path: key for key, each in pouch.secrets().items() if each.refresher == secret.refresher}
         with (
             self.heard.listening(task.execution_arn, pouch),
             self.heard.refreshing(task.execution_arn, secret.refresher),
         ):
-            fresh = await self._refreshing.ask(secret.refresher, secret, task)
+            values = {path: each.value for path, key in together.items() if (each := pouch.secret(key)) is not None}
+            fresh = await self._refreshing.ask(secret.refresher, secret, task, values)
             lifetime = secret.lifetime if fresh.lifetime is None else fresh.lifetime
-            after = replace(secret, value=fresh.value, since=now, end=end_of(fresh.value, lifetime, now))
-            pouch.put(id, after)
+            changed = {id: replace(secret, value=fresh.value, since=now, end=end_of(fresh.value, lifetime, now))}
+            for path, value in fresh.others.items():
+                other = pouch.secret(together.get(path, ""))
+                if other is not None and together[path] != id:
+                    end = end_of(value, other.lifetime, now)
+                    changed[together[path]] = replace(other, value=value, since=now, end=end)
+            for key, after in changed.items():
+                pouch.put(key, after)
         if pouch.brand not in self._unstored:
-            await self._store.vault.replace(pouch.brand, await self._sealed(pouch.brand, id, after))
+            for key, after in changed.items():
+                await self._store.vault.replace(pouch.brand, await self._sealed(pouch.brand, key, after))
 
     async def _sealed(self, brand: str, id: str, secret: Secret) -> SealedValue:
         cipher = await self._vault.cipher()

@@ -60,6 +60,7 @@ def bind(source: Source, app: Stepwell | None, substitutions: Mapping[str, str])
     declared = source.machine
     type = declared.type if declared is not None else "STANDARD"
     own = declared.substitutions if declared is not None else {}
+    tags = declared.tags if declared is not None else {}
     try:
         text = bind_text(source.text, app, PLACE, {**own, **substitutions})
     except AppError as fault:
@@ -67,4 +68,4 @@ def bind(source: Source, app: Stepwell | None, substitutions: Mapping[str, str])
     faults = definition_faults(source.path, text, type)
     if faults:
         raise TestFault("The definition is not valid.\n" + "\n".join(faults))
-    return BoundMachine(AppMachine(path=source.path, name=source.name, type="STANDARD"), text)
+    return BoundMachine(AppMachine(path=source.path, name=source.name, type="STANDARD", tags=tags), text)

@@ -422,7 +422,8 @@ async def test_a_callback_is_searched(house: Vaulted) -> None:
 
 async def test_a_mocked_state_keeps_its_references(house: Vaulted) -> None:
     house.dispatcher.mocked.add("Work")
-    started = await house.start(await house.machine(machine(Work=task())), {"token": SECRET})
+    made = await house.machine(machine(Work=task()))
+    started = await house.start(made, {"token": SECRET}, test_case="Case")
     assert (await house.end(started)).change.status == "SUCCEEDED"
     assert seen(house, "Work")["token"].startswith("sealed-")
 
@@ -627,7 +628,7 @@ async def test_a_poll_longer_than_the_life_of_its_token_goes_on_with_a_fresh_one
     house.marks = "token=Refresh"
     house.clock = FakeClock()
     await house.restart()
-    house.dispatcher.handlers["Check"] = vendor = Vendor(house, 60)
+    house.dispatcher.handlers["Check"] = house.dispatcher.handlers["Refresh"] = vendor = Vendor(house, 60)
     first = jwt(house.clock.now() // 1000 + 300, "first")
     started = await house.start(await house.machine(POLL), {"token": first}, virtual=True)
     row = await house.end(started)
@@ -643,7 +644,7 @@ async def test_a_poll_longer_than_the_life_of_its_token_goes_on_with_a_fresh_one
 
 async def test_a_lifetime_in_the_mark_serves_where_the_value_says_nothing(house: Vaulted) -> None:
     house.marks = "token=Refresh@5m"
-    house.dispatcher.handlers["Check"] = vendor = Vendor(house, 16)
+    house.dispatcher.handlers["Check"] = house.dispatcher.handlers["Refresh"] = vendor = Vendor(house, 16)
     row = await house.end(await house.start(await house.machine(POLL), {"token": "opaque-token"}, virtual=True))
     assert row.change.status == "SUCCEEDED", row.change.cause
     assert vendor.given[:12] == ["opaque-token"] * 12  # up to 220 of 300 s
@@ -658,7 +659,7 @@ async def test_a_refresher_that_fails_is_an_error_of_the_task(house: Vaulted) ->
             yield Succeeded('{"ready": false}')
 
     house.marks = "token=Refresh@1m"
-    house.dispatcher.handlers["Check"] = check
+    house.dispatcher.handlers["Check"] = house.dispatcher.handlers["Refresh"] = check
     started = await house.start(await house.machine(POLL), {"token": SECRET}, virtual=True)
     row = await house.end(started)
     assert row.change.error == "Stepwell.SecretRefreshFailed"
@@ -672,10 +673,30 @@ async def test_a_refresher_has_to_answer_a_value(house: Vaulted, answer: Any) ->
         yield Succeeded(json.dumps(answer if task.resource.arn.endswith(":Refresh") else {"ready": False}))
 
     house.marks = "token=Refresh@1m"
-    house.dispatcher.handlers["Check"] = check
+    house.dispatcher.handlers["Check"] = house.dispatcher.handlers["Refresh"] = check
     row = await house.end(await house.start(await house.machine(POLL), {"token": SECRET}, virtual=True))
     assert row.change.error == "Stepwell.SecretRefreshFailed"
     assert '{"value": "…"}' in (row.change.cause or "")
+
+
+async def test_a_refresher_is_given_the_secrets_that_name_it_and_may_change_them(house: Vaulted) -> None:
+    asked: list[Any] = []
+
+    async def refresh(task: Task) -> AsyncIterator[Outcome]:
+        asked.append(json.loads(task.input))
+        turn = len(asked)
+        yield Succeeded(json.dumps({"value": f"a-token-{turn}", "values": {"$.more": f"rotated-{turn}", "$.x": "y"}}))
+
+    house.marks = "token=Refresh@1m more=Refresh other"
+    house.dispatcher.handlers["Refresh"] = refresh
+    house.dispatcher.handlers["Check"] = answering(lambda given: {"ready": given["token"] == "a-token-2"})
+    given = {"token": SECRET, "more": "first-of-all", "other": "not-for-it"}
+    row = await house.end(await house.start(await house.machine(POLL), given, virtual=True))
+    assert row.change.status == "SUCCEEDED", row.change.cause
+    assert [call["values"] for call in asked] == [
+        {"$.token": SECRET, "$.more": "first-of-all"},
+        {"$.token": "a-token-1", "$.more": "rotated-1"},
+    ]
 
 
 async def test_a_value_is_refreshed_once_however_many_tasks_wait_for_it(house: Vaulted) -> None:
@@ -693,8 +714,8 @@ async def test_a_value_is_refreshed_once_however_many_tasks_wait_for_it(house: V
     house.clock = FakeClock()
     await house.restart()
     branches = [machine(**{f"Work{n}": task()}) for n in range(5)]
-    for n in range(5):
-        house.dispatcher.handlers[f"Work{n}"] = work
+    for name in ("Refresh", *(f"Work{n}" for n in range(5))):
+        house.dispatcher.handlers[name] = work
     definition = machine(
         Wait={"Type": "Wait", "Seconds": 59, "Next": "All"},
         All={"Type": "Parallel", "Branches": branches, "End": True},
