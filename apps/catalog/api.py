@@ -26,10 +26,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from apps.catalog import database
-from apps.catalog.poller import PollNotStarted, start_poll, token_reference
+from apps.catalog.poller import PollNotStarted, start_poll
 from apps.catalog.settings import NotConfigured, Settings
-from apps.catalog.tokens import SealedTokens, Tokens
-from apps.catalog.vendor_client import TokenRejected, Vendor, VendorError, vendor
+from apps.catalog.vendor_client import TokenRejected, Tokens, Vendor, VendorError, vendor
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +71,8 @@ def _record_and_start(settings: Settings, name: str, tokens: Tokens) -> tuple[da
     row = database.create_catalog(settings.database, name)
     if row["knowledge_base_id"]:
         return row, None, "The catalog is ready."
-    SealedTokens(settings.tokens, settings.token_key_file).seal(token_reference(row), tokens)
     try:
-        return row, start_poll(row), "The catalog is being built; its row is filled when it is ready."
+        return row, start_poll(row, tokens), "The catalog is being built; its row is filled when it is ready."
     except PollNotStarted as error:
         return row, None, f"The catalog is created, but its workflow could not be started: {error}."
 

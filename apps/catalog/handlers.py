@@ -1,8 +1,8 @@
-"""The two functions of the state machine, as AWS Lambda would run them: `handler(event, context)`.
+"""The functions of the app, as AWS Lambda would run them: `handler(event, context)`.
 
 Rules that must stay true here:
-- `event["jwt_token"]` is a reference. The token behind it is opened here, used, and forgotten; it is never logged,
-  returned, or put into an error.
+- `event["jwt_token"]` is the token itself, given to this call only: elsewhere a reference stands for it. It is used and
+  forgotten; it is never logged, returned, or put into an error.
 - Each may run twice: a check only reads, and writing the same ids again changes nothing.
 """
 
@@ -13,8 +13,7 @@ from typing import TypedDict
 
 from apps.catalog import database
 from apps.catalog.settings import Settings
-from apps.catalog.tokens import SealedTokens
-from apps.catalog.vendor_client import Build, TokenRejected, Vendor, vendor
+from apps.catalog.vendor_client import vendor
 
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)  # as on AWS Lambda: the runtime shows warnings only, unless told
@@ -43,14 +42,27 @@ class UpdateEvent(TypedDict):
     catalog_id: str
     kb_name: str
     data_source_name: str
-    jwt_token: str
+
+
+class RefreshEvent(TypedDict):
+    """What `RefreshVendorToken` is given: the token, and all secrets that name the function, by their paths."""
+
+    value: str
+    values: dict[str, str]
+    execution: str
+
+
+class Fresh(TypedDict):
+    """What takes the place of the secrets."""
+
+    value: str
+    values: dict[str, str]
 
 
 async def check_catalog_status(event: CheckEvent, _context: object) -> Check:
-    """Ask the vendor once how far a catalog is. Raises VendorError, TokenUnavailable: a failed check."""
-    settings = Settings.from_environment()
-    async with vendor(settings) as session:
-        build = await _status(session, SealedTokens(settings.tokens, settings.token_key_file), event)
+    """Ask the vendor once how far a catalog is. Raises VendorError: a failed check."""
+    async with vendor(Settings.from_environment()) as session:
+        build = await session.status(event["catalog_name"], event["jwt_token"])
     log.info(
         "catalog %s, check %d: %s", event["catalog_name"], event["attempt"], "ready" if build.ready else "not ready"
     )
@@ -62,25 +74,23 @@ async def check_catalog_status(event: CheckEvent, _context: object) -> Check:
     )
 
 
-async def _status(session: Vendor, sealed: SealedTokens, event: CheckEvent) -> Build:
-    """The build's status; a token that has expired is refreshed, kept, and the question asked again."""
-    name, reference = event["catalog_name"], event["jwt_token"]
-    tokens = sealed.open_tokens(reference)
-    try:
-        return await session.status(name, tokens.access)
-    except TokenRejected:
-        if tokens.refresh is None:
-            raise
-        tokens = await session.refresh(tokens.refresh)
-        sealed.seal(reference, tokens)
-        log.info("catalog %s, check %d: token refreshed", name, event["attempt"])
-        return await session.status(name, tokens.access)
+async def refresh_vendor_token(event: RefreshEvent, _context: object) -> Fresh:
+    """A token that lives on, in place of one that is about to expire, and the refresh token for the next time.
+
+    Where the vendor gave no refresh token, the old one serves until its end. Raises VendorError.
+    """
+    refresh_token = event["values"].get("$.refresh_token")
+    if not refresh_token:
+        return Fresh(value=event["value"], values={})
+    async with vendor(Settings.from_environment()) as session:
+        tokens = await session.refresh(refresh_token)
+    log.info("token refreshed for %s", event["execution"])
+    return Fresh(value=tokens.access, values={"$.refresh_token": tokens.refresh or refresh_token})
 
 
 def update_catalog_db(event: UpdateEvent, _context: object) -> database.CatalogRow:
-    """Write the ids into the row and destroy the token. Raises CatalogNotFound, sqlite3.Error."""
+    """Write the ids into the row. Raises CatalogNotFound, sqlite3.Error."""
     settings = Settings.from_environment()
     row = database.record_ids(settings.database, event["catalog_id"], event["kb_name"], event["data_source_name"])
-    SealedTokens(settings.tokens, settings.token_key_file).forget(event["jwt_token"])
     log.info("catalog %s: recorded", row["catalog_name"])
     return row

@@ -2,7 +2,7 @@
 
 Rules that must stay true here:
 - An execution is named after its catalog, so that starting it twice is the same as once.
-- Its input holds a reference to the token, never the token.
+- Its input holds the caller's tokens, which are sealed where the machine runs (its tag `stepwell:sensitive`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from apps.catalog.database import CatalogRow
 from apps.catalog.settings import NotConfigured, required
+from apps.catalog.vendor_client import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -26,24 +27,19 @@ class PollNotStarted(Exception):
     """The workflow could not be started; the message says why in words fit for a caller."""
 
 
-def token_reference(row: CatalogRow) -> str:
-    """What stands in the state for the token of a catalog's caller."""
-    return f"token-of-{row['catalog_id']}"
+def start_poll(row: CatalogRow, tokens: Tokens) -> str:
+    """Start polling for a catalog, or find that it is being polled for; the execution's ARN.
 
-
-def start_poll(row: CatalogRow) -> str:
-    """Start polling for a catalog; the execution's ARN. Raises PollNotStarted. Blocks: run it in a thread."""
+    Raises PollNotStarted. Blocks: run it in a thread.
+    """
     poll = {
         "catalog_name": row["catalog_name"],
         "catalog_id": row["catalog_id"],
-        "jwt_token": token_reference(row),
+        "jwt_token": tokens.access,
+        "refresh_token": tokens.refresh,
     }
     try:
-        started = _client().start_execution(
-            stateMachineArn=required("CATALOG_POLLER_STEP_FUNCTION_ARN"),
-            name=row["catalog_id"],
-            input=json.dumps(poll),
-        )
+        return _start(required("CATALOG_POLLER_STEP_FUNCTION_ARN"), row["catalog_id"], json.dumps(poll))
     except NotConfigured as error:
         raise PollNotStarted(str(error)) from error
     except ClientError as error:
@@ -52,7 +48,18 @@ def start_poll(row: CatalogRow) -> str:
     except BotoCoreError as error:
         log.warning("catalog %s: the poll was not started: %s", row["catalog_name"], error)
         raise PollNotStarted(type(error).__name__) from error
-    return str(started["executionArn"])
+
+
+def _start(machine: str, name: str, poll: str) -> str:
+    """Another caller has other tokens, so the same name with another input may be the very poll that is asked for."""
+    client = _client()
+    try:
+        return str(client.start_execution(stateMachineArn=machine, name=name, input=poll)["executionArn"])
+    except client.exceptions.ExecutionAlreadyExists:
+        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        if client.describe_execution(executionArn=arn)["status"] != "RUNNING":
+            raise
+        return arn
 
 
 @functools.cache

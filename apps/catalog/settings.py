@@ -18,12 +18,10 @@ class NotConfigured(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`database` and `tokens` are SQLite files, `token_key_file` holds the key that seals the tokens; `jwt_key` is the
-    issuer's key that signs the callers' tokens; the vendor knows this app as `vendor_client` (id and secret)."""
+    """`database` is an SQLite file; `jwt_key` is the issuer's key that signs the callers' tokens; the vendor knows this
+    app as `vendor_client` (id and secret)."""
 
     database: Path
-    tokens: Path
-    token_key_file: Path
     jwt_key: str
     vendor_url: str
     vendor_client: tuple[str, str]
@@ -31,11 +29,8 @@ class Settings:
     @staticmethod
     def from_environment() -> Settings:
         """Raises NotConfigured."""
-        database = Path(os.environ.get("CATALOG_DATABASE", "catalog.db"))
         return Settings(
-            database=database,
-            tokens=Path(os.environ.get("CATALOG_TOKENS", database.with_name("catalog-tokens.db"))),
-            token_key_file=Path(os.environ.get("CATALOG_TOKEN_KEY_FILE", database.with_name("catalog-tokens.key"))),
+            database=Path(os.environ.get("CATALOG_DATABASE", "catalog.db")),
             jwt_key=required("CATALOG_JWT_KEY"),
             vendor_url=required("VENDOR_URL"),
             vendor_client=(required("VENDOR_CLIENT_ID"), required("VENDOR_CLIENT_SECRET")),

@@ -11,12 +11,11 @@ import functools
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
 from apps.catalog.settings import Settings
-from apps.catalog.tokens import Tokens
 
 TIMEOUT_SECONDS = 10.0
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -29,6 +28,14 @@ class VendorError(Exception):
 
 class TokenRejected(VendorError):
     """The vendor does not take the token: it has expired, or was never good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What calls the vendor in the caller's name. `refresh` is None where the vendor gave none."""
+
+    access: str = field(repr=False)
+    refresh: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp
 
-from apps.catalog.tokens import SealedTokens
 from apps.catalog.vendor import VendorServer
 
 CLIENT = ("catalog-app", "a-secret-of-the-app")
@@ -79,9 +78,3 @@ def database(vendor: RunningVendor, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("VENDOR_CLIENT_SECRET", CLIENT[1])
     monkeypatch.delenv("CATALOG_POLLER_STEP_FUNCTION_ARN", raising=False)
     return path
-
-
-@pytest.fixture
-def sealed(database: Path) -> SealedTokens:
-    """The app's sealed tokens."""
-    return SealedTokens(database.with_name("catalog-tokens.db"), database.with_name("catalog-tokens.key"))

@@ -14,7 +14,7 @@ app = Stepwell()
 for function in real.functions.values():
     assert function.handler is not None
     app.function(function.name, timeout=function.timeout, concurrency=function.concurrency)(function.handler)
-for name in real.machines:
-    app.machine(os.environ["CATALOG_QUICK_MACHINE"], name=name)
+for machine in real.machines.values():
+    app.machine(os.environ["CATALOG_QUICK_MACHINE"], name=machine.name, tags=machine.tags)
 for path, mounted in real.mounts.items():
     app.mount(path, mounted)

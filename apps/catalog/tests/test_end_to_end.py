@@ -93,7 +93,7 @@ def test_a_poll_survives_kill_9_and_its_token_stands_nowhere(
     beginning = token.partition(".")[0]
     assert beginning not in json.dumps([history, execution])
     written = [file for file in tmp_path.rglob("*") if file.is_file()]
-    assert {"stepwell.db", "server.log", "catalog.db", "catalog-tokens.db"} <= {file.name for file in written}
+    assert {"stepwell.db", "stepwell.db.key", "server.log", "catalog.db"} <= {file.name for file in written}
     assert [file.name for file in written if beginning.encode() in file.read_bytes()] == []
 
 

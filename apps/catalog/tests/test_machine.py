@@ -44,9 +44,7 @@ def test_it_checks_every_20_seconds_until_the_catalog_is_ready_and_records_it() 
     assert result.called_with("CheckCatalogStatus") == [
         {"catalog_name": "books", "jwt_token": "token-of-1", "attempt": attempt} for attempt in (1, 2, 3)
     ]
-    assert result.called_with("UpdateCatalogDB") == [
-        {"catalog_id": "1", "kb_name": "kb", "data_source_name": "ds", "jwt_token": "token-of-1"}
-    ]
+    assert result.called_with("UpdateCatalogDB") == [{"catalog_id": "1", "kb_name": "kb", "data_source_name": "ds"}]
     assert len(result.path) == 10  # the README's figure
 
 
