@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,7 +40,8 @@ class App:
 
     def serve(self, **environment: str) -> None:
         command = server_command("apps.recovery.tests.quick_app:app", self._port, self._folder / "stepwell.db")
-        variables = {"AWS_ENDPOINT_URL_SFN": self.url, **environment}
+        aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}  # those of the stand-in
+        variables = {**aws, "AWS_ENDPOINT_URL_SFN": self.url, **environment}
         self._running = running(command, variables, self._folder / "server.log")
         self.process = self._running.__enter__()
         wait_until_listening(self.process, self._port, self._folder / "server.log")
