@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 from stepwell.deploy.intrinsics import text_of
 from stepwell.language.values import Json
@@ -50,9 +52,8 @@ def _fields(properties: Mapping[str, Json], at: str) -> Iterator[tuple[str, str]
 
 def _with(calls: EventCalls, field: str, text: str) -> EventCalls:
     """Raises ValueError."""
-    given: dict[str, object] = {name: getattr(calls, name) for name in EventCalls.__slots__}
-    given[field] = int(text) if field in ("retries", "max_age") else text
-    return EventCalls(**given)  # type: ignore[arg-type]  # checked by EventCalls itself
+    value: Any = int(text) if field in ("retries", "max_age") else text
+    return replace(calls, **{field: value})
 
 
 def _members(value: Json) -> Mapping[str, Json]:

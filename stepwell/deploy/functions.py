@@ -113,8 +113,9 @@ def _own_layer(scope: Scope, item: Json) -> str | None:
     name: Json = None
     if isinstance(item, dict):
         name = item.get("Ref")
-        if isinstance(item.get("Fn::GetAtt"), list):
-            name = item["Fn::GetAtt"][0]  # type: ignore[index]
+        attribute = item.get("Fn::GetAtt")
+        if isinstance(attribute, list) and attribute:
+            name = attribute[0]
         if isinstance(item.get("Fn::Sub"), str):
             name = str(item["Fn::Sub"]).removeprefix("${").removesuffix("}").removesuffix(".Arn")
     if isinstance(name, str) and _is_layer(scope.resources.get(name)):

@@ -42,7 +42,10 @@ def read_event(
         target=target,
         input=_input(found.get("Input"), at),
         enabled=enabled,
-        **_scheduler_members(found, at),  # type: ignore[arg-type]
+        timezone=_text(found, "ScheduleExpressionTimezone", at) or "UTC",
+        start=_text(found, "StartDate", at),
+        end=_text(found, "EndDate", at),
+        window=_window(found, at),
     )
 
 
@@ -65,7 +68,10 @@ def read_schedule(
         target=target,
         input=text,
         enabled=found.get("State", "ENABLED") == "ENABLED",
-        **_scheduler_members(found, logical_id),  # type: ignore[arg-type]
+        timezone=_text(found, "ScheduleExpressionTimezone", logical_id) or "UTC",
+        start=_text(found, "StartDate", logical_id),
+        end=_text(found, "EndDate", logical_id),
+        window=_window(found, logical_id),
     )
 
 
@@ -77,14 +83,15 @@ def read_rule(
         return [NotRun(RULE, logical_id, "it waits for events of a bus")]
     read = ("ScheduleExpression", "Targets", "State", "Name")
     found = scope.members({name: properties[name] for name in read if name in properties}, logical_id)
-    aims = found.get("Targets")
+    listed = found.get("Targets")
+    aims = listed if isinstance(listed, list) else []
     schedules: list[ScheduleSpec | NotRun] = []
-    for index, aim in enumerate(aims if isinstance(aims, list) else []):
+    for index, aim in enumerate(aims):
         target, text = _aimed(aim, targets) if isinstance(aim, dict) else (None, None)
         if target is None:
             schedules.append(NotRun(RULE, logical_id, f"its target {index + 1} is not of this template"))
             continue
-        name = fitted(logical_id if len(aims or ()) == 1 else f"{logical_id}-{index + 1}")  # type: ignore[arg-type]
+        name = fitted(logical_id if len(aims) == 1 else f"{logical_id}-{index + 1}")
         schedules.append(
             ScheduleSpec(
                 logical_id=logical_id,
@@ -129,16 +136,18 @@ def _input(value: Json, at: str) -> str | None:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _scheduler_members(found: Mapping[str, Json], at: str) -> dict[str, str | int | None]:
+def _text(found: Mapping[str, Json], member: str, at: str) -> str | None:
+    value = found.get(member)
+    return None if value is None else text_of(value, f"{at}.{member}")
+
+
+def _window(found: Mapping[str, Json], at: str) -> int | None:
+    """Minutes of a flexible window. Raises TemplateError."""
     window = found.get("FlexibleTimeWindow")
-    flexible = isinstance(window, dict) and window.get("Mode") == "FLEXIBLE"
-    minutes = window.get("MaximumWindowInMinutes") if flexible and isinstance(window, dict) else None
-    members: dict[str, str | int | None] = {"window": None if minutes is None else int(text_of(minutes, at))}
-    for member, name in (
-        ("timezone", "ScheduleExpressionTimezone"),
-        ("start", "StartDate"),
-        ("end", "EndDate"),
-    ):
-        if found.get(name) is not None:
-            members[member] = text_of(found[name], f"{at}.{name}")
-    return members
+    if not isinstance(window, dict) or window.get("Mode") != "FLEXIBLE":
+        return None
+    place = f"{at}.FlexibleTimeWindow.MaximumWindowInMinutes"
+    text = text_of(window.get("MaximumWindowInMinutes"), place)
+    if not text.isdecimal():
+        raise TemplateError(place, f"{text!r} is no whole number of minutes.")
+    return int(text)

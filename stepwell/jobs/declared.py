@@ -69,7 +69,7 @@ class JobDeclarations(ABC):
         """
 
         def bind(handler: _Work) -> _Work:
-            attach_handler(handler)
+            called = attach_handler(handler)
             at_once = bounds(handler, concurrency)
             job = self._declared_job(
                 name,
@@ -85,7 +85,7 @@ class JobDeclarations(ABC):
             declare = self.function(
                 job.function_name, timeout=job.timeout, concurrency=at_once, environment=environment
             )
-            declare(handler.as_handler)  # type: ignore[attr-defined]
+            declare(called)
             return handler
 
         return bind

@@ -16,8 +16,8 @@ from typing import Any, Final
 ASYNCHRONOUS_AT_ONCE: Final = 1_000
 
 
-def attach_handler(function: Callable[..., Any]) -> None:
-    """Give a function the handler that worker processes find as `function.as_handler`."""
+def attach_handler(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """The handler of a function, which worker processes find as `function.as_handler`."""
 
     @lru_cache(maxsize=1)
     def signature() -> tuple[Any, bool]:
@@ -41,7 +41,9 @@ def attach_handler(function: Callable[..., Any]) -> None:
     as_handler: Any = later if inspect.iscoroutinefunction(function) else at_once
     as_handler.__module__ = function.__module__
     as_handler.__qualname__ = f"{function.__qualname__}.as_handler"
-    function.as_handler = as_handler  # type: ignore[attr-defined]
+    function.as_handler = as_handler  # type: ignore[attr-defined]  # found by its qualified name
+    handler: Callable[[Any, Any], Any] = as_handler
+    return handler
 
 
 def bounds(function: Callable[..., Any], concurrency: int | None) -> int:
@@ -63,5 +65,5 @@ def _plain(result: Any) -> Any:
 def _dumped(value: Any) -> Any:
     dump = getattr(value, "model_dump", None)
     if dump is None:
-        raise NotImplementedError(f"{type(value).__name__} is no JSON value")
+        raise TypeError(f"{type(value).__name__} is no JSON value")
     return dump(mode="json")

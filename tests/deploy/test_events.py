@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
+import pytest
+
 from stepwell.deploy.description import Target, Template
+from stepwell.deploy.template import TemplateFaults
 
 Read = Callable[..., Template]
 
@@ -239,3 +243,14 @@ def test_the_url_of_a_function_is_told_as_not_run(read: Read) -> None:
         """
     )
     assert [str(item) for item in template.not_run] == ["It (function URL)"]
+
+
+def test_a_window_that_is_no_number_names_its_place(read: Read) -> None:
+    target = {"Arn": {"Fn::GetAtt": ["F", "Arn"]}, "RoleArn": "arn:aws:iam::123456789012:role/r"}
+    function = {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "a.b", "Runtime": "python3.12"}}
+    function["Properties"] |= {"Code": {"ZipFile": "def b(e, c): pass"}}
+    window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": "soon"}
+    schedule = {"ScheduleExpression": "rate(1 hour)", "FlexibleTimeWindow": window, "Target": target}
+    resources = {"F": function, "S": {"Type": "AWS::Scheduler::Schedule", "Properties": schedule}}
+    with pytest.raises(TemplateFaults, match="'soon' is no whole number of minutes"):
+        read(json.dumps({"Resources": resources}), name="template.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stepwell.deploy.description import Archive, Elsewhere, Folder, FunctionSpec, Inline, Template
+from stepwell.deploy.template import TemplateFaults
 from stepwell.deploy.unpacked import folder_of
 from stepwell.tasks.kinds.event_calls import EventCalls
 
@@ -206,3 +208,10 @@ def test_inline_code_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert (folder_of(Inline("x = 1"), "python3.12") / "index.py").read_text() == "x = 1"
     assert (folder_of(Inline("x = 1"), "nodejs22.x") / "index.js").read_text() == "x = 1"
+
+
+def test_a_layer_that_names_nothing_is_no_stack_trace(read: Read) -> None:
+    function = {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "a.b", "Runtime": "python3.12"}}
+    function["Properties"] |= {"Code": {"ZipFile": "def b(e, c): pass"}, "Layers": [{"Fn::GetAtt": []}]}
+    with pytest.raises(TemplateFaults):
+        read(json.dumps({"Resources": {"F": function}}), name="template.json")

@@ -142,10 +142,13 @@ def test_the_handler_binds_and_answers_with_json_values() -> None:
     async def later(n: int) -> Customer:
         return Customer(name="Ann", since=date(2026, 1, n))
 
-    attach_handler(receipt)
-    attach_handler(later)
-    assert receipt.as_handler({"city": "x"}, 7) == {"city": "X", "zip": 7}  # type: ignore[attr-defined]
-    assert asyncio.run(later.as_handler({"n": 2}, None)) == {"name": "Ann", "since": "2026-01-02"}  # type: ignore[attr-defined]
+    def odd(n: int) -> object:
+        return object()
+
+    assert attach_handler(receipt)({"city": "x"}, 7) == {"city": "X", "zip": 7}
+    assert asyncio.run(attach_handler(later)({"n": 2}, None)) == {"name": "Ann", "since": "2026-01-02"}
+    with pytest.raises(TypeError, match="object is no JSON value"):
+        attach_handler(odd)({"n": 1}, None)
 
 
 def test_a_handler_whose_arguments_cannot_be_named_is_told() -> None:

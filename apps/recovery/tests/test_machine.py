@@ -74,7 +74,9 @@ def test_waves_run_one_after_another_each_with_one_call_for_all_its_servers(worl
         assert (found["status"], found["instance_id"][:2]) == ("LAUNCH_FINISHED", "i-")
         assert found["timestamp"]
     assert wave_statuses(world) == ["COMPLETED"] * 3
-    assert world.records.find("e-1").status == "COMPLETED"  # type: ignore[union-attr]
+    record = world.records.find("e-1")
+    assert record is not None
+    assert record.status == "COMPLETED"
 
 
 def test_a_recovery_is_no_drill(world: World) -> None:

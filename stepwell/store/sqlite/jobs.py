@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -220,7 +220,7 @@ def _is_meant(row: JobRow, which: JobFilter) -> bool:
     )
 
 
-def _row(columns: tuple) -> JobRow:  # type: ignore[type-arg]
+def _row(columns: Sequence[Any]) -> JobRow:
     (
         key,
         id_,
