@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from stepwell.store.protocol import StoreError
 
@@ -49,11 +49,30 @@ class Job(Generic[T]):
 
 AnyJob = Job[Any]
 
+Serve: TypeAlias = Callable[[Sequence[AnyJob]], None]
+"""Carries out a batch: sets `result` or `error` of every job."""
+
+
+class Queue(Protocol):
+    """Takes jobs in order, and answers each once."""
+
+    async def do(self, job: Job[T]) -> T:
+        """Queue a job and wait for its outcome. Raises StoreError where the queue is closed."""
+        ...
+
+    async def close(self) -> None:
+        """Serve what is queued, and nothing more."""
+        ...
+
+
+MakeQueue: TypeAlias = Callable[[str, Serve, int | None], Queue]
+"""Makes the queue of a name that serves batches of so many jobs at most."""
+
 
 class Lane:
     """One thread, which `serve`s batches of jobs until the lane is closed."""
 
-    def __init__(self, name: str, serve: Callable[[Sequence[AnyJob]], None], most: int | None = None) -> None:
+    def __init__(self, name: str, serve: Serve, most: int | None = None) -> None:
         self._serve = serve
         self._most = most
         self._closed = False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stepwell.store.sqlite.faults import translate
-from stepwell.store.sqlite.lane import AnyJob, Job, Lane
+from stepwell.store.sqlite.lane import AnyJob, Job, Lane, MakeQueue
 
 T = TypeVar("T")
 
@@ -21,10 +21,12 @@ T = TypeVar("T")
 class Reader:
     """A connection that reads, and the thread that it is used on."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, name: str, most: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, name: str, most: int, queue: MakeQueue = Lane
+    ) -> None:
         self._connection = connection
         self._path = path
-        self._lane = Lane(name, self._serve, most)
+        self._lane = queue(name, self._serve, most)
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Carry a query out. Raises StoreError."""

@@ -34,6 +34,7 @@ from stepwell.store.sqlite.connections import SqliteConnections
 from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.jobs import SqliteJobs
 from stepwell.store.sqlite.known_machines import KnownMachines
+from stepwell.store.sqlite.lane import Lane, MakeQueue
 from stepwell.store.sqlite.leases import SqliteLeases
 from stepwell.store.sqlite.logs import SqliteLogs
 from stepwell.store.sqlite.notices import SqliteNotices
@@ -49,12 +50,13 @@ _BATCH = 64  # reads by key that share a snapshot and an answer
 class SqliteStore:
     """See `Store`. Made by `SqliteStore.open`, and used on the event loop that it was opened on."""
 
-    def __init__(self, opened: Files, let_go: Callable[[], None]) -> None:
+    def __init__(self, opened: Files, let_go: Callable[[], None], queue: MakeQueue = Lane) -> None:
+        """`queue` makes what stands between the event loop and each connection: a thread, if nothing else is said."""
         self._files = opened
         self._let_go = let_go
-        self._writer = Writer(opened.writer, opened.path)
-        self._reader = Reader(opened.reader, opened.path, "stepwell-store-reader", _BATCH)
-        self._lister = Reader(opened.lister, opened.path, "stepwell-store-lister", 1)
+        self._writer = Writer(opened.writer, opened.path, queue)
+        self._reader = Reader(opened.reader, opened.path, "stepwell-store-reader", _BATCH, queue)
+        self._lister = Reader(opened.lister, opened.path, "stepwell-store-lister", 1, queue)
         self._machines = KnownMachines()
         self._vault = SqliteVault(self._reader, self._writer)
         self.retention = SqliteRetention(self._writer, self._lister)

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from stepwell.store.protocol import Answer, TurnRecord
 from stepwell.store.sqlite.faults import lies_in_the_data, translate
-from stepwell.store.sqlite.lane import AnyJob, Job, Lane
+from stepwell.store.sqlite.lane import AnyJob, Job, Lane, MakeQueue
 from stepwell.store.sqlite.turns import Group
 
 T = TypeVar("T")
@@ -35,10 +35,10 @@ class _Commit(Job[Sequence[Answer]]):
 class Writer:
     """Owns the only connection that writes, and the thread that it is used on."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, queue: MakeQueue = Lane) -> None:
         self._connection = connection
         self._path = path
-        self._lane = Lane("stepwell-store-writer", self._serve)
+        self._lane = queue("stepwell-store-writer", self._serve, None)
 
     async def commit(self, turns: Sequence[TurnRecord]) -> Sequence[Answer]:
         """Commit turns together with all that waits. See `Store.commit`."""
