@@ -7,6 +7,7 @@
 #   make kill          the long kill test: 20 times kill -9 with 200 executions in mid-flight; SEED=n replays one
 #   make jsonata-suite run JSONata's official test suite; VERBOSE=--verbose tells each failing case
 #   make bench         the benchmarks; BENCH="chain polls" runs some of them
+#   make bench-large   those of 100,000 executions and more, once each
 #   make wheel         build dist/*.whl
 
 PYTHON ?= python3
@@ -15,10 +16,10 @@ RUN := $(VENV)/bin/python
 CONFORMANCE := $(or $(STEPWELL_CONFORMANCE),../shared/conformance)
 SOURCES := stepwell apps tests benchmarks tools
 
-.PHONY: help demo test check conformance kill jsonata-suite bench wheel clean
+.PHONY: help demo test check conformance kill jsonata-suite bench bench-large wheel clean
 
 help:
-	@sed -n '3,10s/^#//p' Makefile
+	@sed -n '3,/^$$/s/^#//p' Makefile
 
 # One virtual environment. What is in it is decided by pyproject.toml alone, and looked at again when that changes:
 # the demo installs what the apps need, everything else the tools as well.
@@ -63,6 +64,9 @@ jsonata-suite: $(VENV)/.installed-all
 
 bench: $(VENV)/.installed-all
 	$(RUN) -m benchmarks $(BENCH)
+
+bench-large: $(VENV)/.installed-all
+	$(RUN) -m benchmarks --large $(BENCH)
 
 wheel: $(VENV)/.installed-all
 	$(RUN) -m build --wheel

@@ -1,4 +1,4 @@
-"""The app of the workload that polls with a task."""
+"""The app of the workloads that have tasks."""
 
 from __future__ import annotations
 
@@ -13,3 +13,15 @@ app = Stepwell()
 async def check(event: Any, context: Any) -> Any:  # as AWS Lambda calls it
     """Answers at once."""
     return {"checks": event["checks"] + 1}
+
+
+@app.function("noop", concurrency=4)
+def noop(event: Any, context: Any) -> Any:
+    """Does nothing, in a process of its own."""
+    return event
+
+
+@app.function("noop_async", concurrency=100)
+async def noop_async(event: Any, context: Any) -> Any:
+    """Does nothing, beside others in one process."""
+    return event

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.client import Connection, Failed
-from benchmarks.figure import Figure, percentile, table
+from benchmarks.figure import Sample, at_most, figures, percentile, table
 from tests.server import Server, start
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:job-wait:"
@@ -97,9 +97,9 @@ def runs(folder: Path, count: int) -> int:
     return total
 
 
-async def crowd(folder: Path, count: int, connections: int, seconds: float, kill: bool) -> list[Figure]:
+async def crowd(folder: Path, count: int, connections: int, seconds: float, kill: bool) -> list[Sample]:
     """Post jobs, kill the server half-way where that is asked for, and wait for all. Raises Failed."""
-    name = f"jobs: {count:,} of {seconds:g} s, posted over {connections} connections"
+    name = f"{count:,} jobs of {seconds:g} s, posted over {connections} connections"
     server = serve(folder)
     try:
         warm = await post(server.url, 1, 1, 0.0, count)
@@ -116,16 +116,15 @@ async def crowd(folder: Path, count: int, connections: int, seconds: float, kill
     finally:
         server.kill()
     ran = runs(folder, count)
-    figures = [
-        Figure(name, "answer, median", percentile(posted.took, 50) * 1000, "ms"),
-        Figure(name, "answer, 99th percentile", percentile(posted.took, 99) * 1000, "ms", "100 ms"),
-        Figure(name, "all ended", ended, "s", "", f"{seconds:g} s each, at once"),
+    samples = [
+        Sample(f"{name}: answer, p50", percentile(posted.took, 50) * 1000, "ms"),
+        Sample(f"{name}: answer, p99", percentile(posted.took, 99) * 1000, "ms", at_most(100)),
+        Sample(f"{name}: all ended", ended, "s", beside=f"{seconds:g} s each, at once"),
     ]
     if kill:
-        figures.append(
-            Figure(name, "runs of handlers, the server killed half-way", ran, "", "", f"{count:,} jobs, none lost")
-        )
-    return figures
+        lost_none = f"{count:,} jobs, none lost"
+        samples.append(Sample(f"{name}: runs of handlers, the server killed half-way", ran, "", beside=lost_none))
+    return samples
 
 
 def main() -> None:
@@ -137,7 +136,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="stepwell-jobs-") as folder:
         asked = crowd(Path(folder), options.jobs, options.connections, options.seconds, options.kill)
-        print(table(asyncio.run(asked)))
+        print(table(figures("jobs", [asyncio.run(asked)])))
 
 
 if __name__ == "__main__":

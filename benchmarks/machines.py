@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+PASS: dict[str, Any] = {"Type": "Pass"}
 
-def chain(length: int) -> dict[str, Any]:
-    """Pass states, one after the other."""
-    states: dict[str, Any] = {f"S{n}": {"Type": "Pass", "Next": f"S{n + 1}"} for n in range(length - 1)}
-    return {"StartAt": "S0", "States": {**states, f"S{length - 1}": {"Type": "Pass", "End": True}}}
+
+def chain(length: int, state: dict[str, Any] = PASS) -> dict[str, Any]:
+    """So many times the same state, one after the other."""
+    states: dict[str, Any] = {f"S{n}": {**state, "Next": f"S{n + 1}"} for n in range(length - 1)}
+    return {"StartAt": "S0", "States": {**states, f"S{length - 1}": {**state, "End": True}}}
+
+
+def call(function: str) -> dict[str, Any]:
+    """A Task that calls a function."""
+    return {"Type": "Task", "Resource": f"arn:aws:lambda:us-east-1:123456789012:function:{function}"}
+
+
+def count_up() -> dict[str, Any]:
+    """Count `n.is` up to `last`: a Pass and a Choice each time, which hand on all else of the input."""
+    done = {"Variable": "$.n.is", "NumericGreaterThanEqualsPath": "$.last", "Next": "Done"}
+    add = {"Type": "Pass", "Parameters": {"is.$": "States.MathAdd($.n.is, 1)"}, "ResultPath": "$.n", "Next": "Enough"}
+    return {
+        "StartAt": "Add",
+        "States": {
+            "Add": add,
+            "Enough": {"Type": "Choice", "Choices": [done], "Default": "Add"},
+            "Done": {"Type": "Succeed"},
+        },
+    }
+
+
+def counting(last: int, text: str = "") -> str:
+    """The input that lets `count_up` count so far, with a text that all its states hold."""
+    return json.dumps({"n": {"is": 0}, "last": last, "text": text})
+
+
+def inline_map(limit: int) -> dict[str, Any]:
+    """A Map over `items`, each one Pass state, so many at once; 0 is all."""
+    processor = {"StartAt": "Item", "States": {"Item": {"Type": "Pass", "End": True}}}
+    state = {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": limit, "ItemProcessor": processor, "End": True}
+    return {"StartAt": "Items", "States": {"Items": state}}
+
+
+def parallel(count: int) -> dict[str, Any]:
+    """So many branches of one Pass state."""
+    branches = [{"StartAt": f"B{n}", "States": {f"B{n}": {**PASS, "End": True}}} for n in range(count)]
+    return {"StartAt": "Wide", "States": {"Wide": {"Type": "Parallel", "Branches": branches, "End": True}}}
 
 
 def poll(check: dict[str, Any], checks: int) -> dict[str, Any]:
@@ -54,5 +94,5 @@ def rows(bucket: str) -> dict[str, Any]:
 
 
 COUNT = {"Type": "Pass", "Parameters": {"checks.$": "States.MathAdd($.checks, 1)"}}
-CALL = {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:check"}
+CALL = call("check")
 SLEEP = {"StartAt": "Sleep", "States": {"Sleep": {"Type": "Wait", "Seconds": 3600, "End": True}}}

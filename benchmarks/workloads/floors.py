@@ -15,10 +15,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from apps.processes import free_port
 from benchmarks.client import Connection, flood
-from benchmarks.figure import Figure
+from benchmarks.figure import Sample
+from benchmarks.workloads.workload import CONNECTIONS, Place
 
-SECONDS = 1.0
+SECONDS = 0.5
 
 ECHO = """
 import sys, uvicorn
@@ -67,7 +69,7 @@ def commits(folder: Path, rows: int) -> float:
     return rate
 
 
-async def echoes(port: int, connections: int, body: bytes, count: int = 20_000) -> float:
+async def echoes(port: int, connections: int, body: bytes, count: int) -> float:
     """Requests a second that uvicorn answers when there is nothing to do, over as many connections."""
     process = subprocess.Popen([sys.executable, "-c", ECHO, str(port)])  # noqa: ASYNC220  # nothing else runs yet
     url = f"http://127.0.0.1:{port}"
@@ -79,18 +81,17 @@ async def echoes(port: int, connections: int, body: bytes, count: int = 20_000) 
             except OSError:
                 await asyncio.sleep(0.05)
         await flood(url, "Echo", [body] * 1000, connections)
-        began = time.perf_counter()
-        await flood(url, "Echo", [body] * count, connections)
-        return count / (time.perf_counter() - began)
+        return count / (await flood(url, "Echo", [body] * count, connections)).seconds
     finally:
         process.kill()
         process.wait()
 
 
-async def measure(folder: Path, port: int) -> Sequence[Figure]:
+async def measure(place: Place) -> Sequence[Sample]:
+    rate = await echoes(free_port(), CONNECTIONS, b"x" * 100, place.count(20_000))
     return (
-        Figure("floor", "writes of 4 KiB that reach the disk", fsyncs(folder), "/s"),
-        Figure("floor", "SQLite, durable rows, 1 a commit", commits(folder, 1), "/s"),
-        Figure("floor", "SQLite, durable rows, 100 a commit", commits(folder, 100), "/s"),
-        Figure("floor", "uvicorn that echoes, 50 connections", await echoes(port, 50, b"x" * 100), "requests/s"),
+        Sample("writes of 4 KiB that reach the disk", fsyncs(place.folder), "/s"),
+        Sample("SQLite, durable rows, 1 a commit", commits(place.folder, 1), "/s"),
+        Sample("SQLite, durable rows, 100 a commit", commits(place.folder, 100), "/s"),
+        Sample(f"uvicorn that echoes, {CONNECTIONS} connections", rate, "/s"),
     )

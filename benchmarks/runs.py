@@ -1,0 +1,73 @@
+"""Runs of workloads, one after the other, each in a process of its own that is ended when it takes too long.
+
+Rules that must stay true here:
+- What fails is told, and stops nothing else.
+- Whatever a run has started ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.figure import Bar, Failure, Figure, Sample, figures
+from benchmarks.one import SAMPLES
+from benchmarks.workloads.workload import Workload
+
+
+def rounds(
+    name: str, workload: Workload, times: int, scale: float, parent: Path | None, tell: Callable[[str], None]
+) -> tuple[list[Figure], list[Failure]]:
+    """The figures of a workload, and what failed. The stores lie in a temporary folder below `parent`."""
+    runs: list[Sequence[Sample]] = []
+    failures: list[Failure] = []
+    for number in range(1, times + 1):
+        tell(f"{name}, run {number} of {times}")
+        with tempfile.TemporaryDirectory(prefix="stepwell-bench-", dir=parent, ignore_cleanup_errors=True) as folder:
+            try:
+                runs.append(_run(name, workload.seconds, scale, Path(folder)))
+            except RunFailed as failed:
+                tell(f"{name}, run {number} of {times} failed: {failed}")
+                failures.append(Failure(name, f"run {number} of {times}: {failed}"))
+    return figures(name, runs), failures
+
+
+class RunFailed(Exception):
+    """A run gave no figures; the message says why."""
+
+
+def _run(name: str, seconds: float, scale: float, folder: Path) -> list[Sample]:
+    command = [sys.executable, "-m", "benchmarks.one", name, str(folder), "--scale", str(scale)]
+    with (folder / "errors.log").open("w+b") as errors:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors, start_new_session=True)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise RunFailed(f"it has not ended after {seconds:g} s") from None
+        finally:
+            _end(process)
+        errors.seek(0)
+        said = errors.read().decode(errors="replace").strip().splitlines()
+    if code:
+        raise RunFailed(said[-1][:300] if said else f"it has ended with {code}")
+    return [sample(record) for record in json.loads((folder / SAMPLES).read_text())]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill what the run has left behind: the group is the session that it was started in."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def sample(record: dict[str, object]) -> Sample:
+    """A sample as it was written to a file."""
+    bar = record.pop("bar")
+    return Sample(**record, bar=Bar(**bar) if isinstance(bar, dict) else None)  # type: ignore[arg-type]
