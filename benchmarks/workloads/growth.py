@@ -35,13 +35,11 @@ async def measure(place: Place) -> Sequence[Sample]:
         async def branch(steps: int) -> None:
             await one(connection, "Few" if steps == 100 else "Many", pause=0.0005)
 
-        samples = [
-            Sample(
-                f"a transition, {4 * events:,} events in its history by 200", await _ratio(count, 50, events), "", FLAT
-            ),
-            Sample(f"an iteration, {items:,} of an inline Map by 100", await _ratio(iterate, 100, items), "", FLAT),
-            Sample(f"a branch, {branches:,} of a Parallel by 20", await _ratio(branch, 20, branches), "", FLAT),
-        ]
+        ratios = {
+            f"a transition, {4 * events:,} events in its history by 1,000": await _ratio(count, 250, events),
+            f"an iteration, {items:,} of an inline Map by 1,000": await _ratio(iterate, 1_000, items),
+            f"a branch, {branches:,} of a Parallel by 100": await _ratio(branch, 100, branches),
+        }
         connection.close()
     return [Sample(what, ratio, "", at_most(1.2)) for what, ratio in ratios.items()]
 
