@@ -65,8 +65,10 @@ def poll(check: dict[str, Any], checks: int) -> dict[str, Any]:
     }
 
 
-def rows(bucket: str) -> dict[str, Any]:
-    """A distributed Map over the rows of the CSV file that the input names by `key`; each child is one Pass state."""
+def rows(bucket: str, batch: int = 1) -> dict[str, Any]:
+    """A distributed Map over the rows of the CSV file that the input names by `key`, so many of them to each Express
+    child, which is one Pass state."""
+    batches = {} if batch == 1 else {"ItemBatcher": {"MaxItemsPerBatch": batch}}
     return {
         "StartAt": "Rows",
         "States": {
@@ -78,6 +80,7 @@ def rows(bucket: str) -> dict[str, Any]:
                     "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
                     "Parameters": {"Bucket": bucket, "Key.$": "$.key"},
                 },
+                **batches,
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
                     "StartAt": "Row",
@@ -95,4 +98,5 @@ def rows(bucket: str) -> dict[str, Any]:
 
 COUNT = {"Type": "Pass", "Parameters": {"checks.$": "States.MathAdd($.checks, 1)"}}
 CALL = call("check")
-SLEEP = {"StartAt": "Sleep", "States": {"Sleep": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+SLEEP = {"StartAt": "Sleep", "States": {"Sleep": {"Type": "Wait", "SecondsPath": "$.seconds", "End": True}}}
+LONG = '{"seconds": 3600}'

@@ -20,7 +20,9 @@ from benchmarks.workloads import (
     inline_map,
     jobs,
     latency,
+    millions,
     polls,
+    rows,
     short,
     starts,
     tasks,
@@ -45,7 +47,12 @@ USUAL: dict[str, Workload] = {
     "jobs": Workload(jobs.measure, rounds=1),
 }
 
-# Each takes minutes, and is run once.
-LARGE: dict[str, Workload] = {}
+# Each takes a minute and more, and is run once.
+LARGE: dict[str, Workload] = {
+    "rows": Workload(rows.batched, seconds=600, rounds=1),
+    "children": Workload(rows.single, seconds=300, rounds=1),
+    "asleep-100k": Workload(millions.asleep(100_000), seconds=600, rounds=1),
+    "asleep-1m": Workload(millions.asleep(1_000_000), seconds=1_500, rounds=1),
+}
 
 WORKLOADS: dict[str, Workload] = USUAL | LARGE

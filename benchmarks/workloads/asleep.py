@@ -19,11 +19,11 @@ async def measure(place: Place) -> Sequence[Sample]:
     server = start(place.folder)
     try:
         await create(server.url, "Sleep", machines.SLEEP)
-        few = starts("Sleep", place.count(1_000))
+        few = starts("Sleep", place.count(1_000), machines.LONG)
         await flood(server.url, "StartExecution", few, CONNECTIONS)  # warms up
         empty = await flood(server.url, "StartExecution", few, CONNECTIONS)
         held, size = resident(server.process.pid), stored(place.folder)
-        sent = await flood(server.url, "StartExecution", starts("Sleep", count), CONNECTIONS)
+        sent = await flood(server.url, "StartExecution", starts("Sleep", count, machines.LONG), CONNECTIONS)
         holds, grown = resident(server.process.pid), stored(place.folder)
         full = await flood(server.url, "StartExecution", few, CONNECTIONS)
         await asyncio.sleep(0.5)
@@ -31,7 +31,7 @@ async def measure(place: Place) -> Sequence[Sample]:
         server.kill()
         killed = time.perf_counter()
         server = start(place.folder, port=server.port)
-        await flood(server.url, "StartExecution", starts("Sleep", 1), 1)
+        await flood(server.url, "StartExecution", starts("Sleep", 1, machines.LONG), 1)
         again = time.perf_counter() - killed
         fresh = resident(server.process.pid)
     finally:

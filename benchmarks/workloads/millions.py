@@ -1,0 +1,99 @@
+"""100,000 and 1,000,000 executions asleep: what the server takes, and what a kill costs when a tenth of them falls due
+meanwhile.
+
+Rules that must stay true here:
+- All but the last 10,000 are written to the store while no server has it open; these go through the API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks import machines
+from benchmarks.client import MACHINE_ARN, Connection, Failed, all_ended, create, flood, starts
+from benchmarks.figure import Sample, at_most, percentile
+from benchmarks.footprint import idle_share, resident, stored
+from benchmarks.seed import seed
+from benchmarks.workloads.workload import CONNECTIONS, Measure, Place
+from tests.server import Server, start
+
+
+def asleep(full: int) -> Measure:
+    """The workload of so many executions."""
+    return partial(_asleep, full)
+
+
+async def _asleep(full: int, place: Place) -> Sequence[Sample]:
+    count, last = place.count(full), place.count(10_000)
+    due = count // 10
+    file, few = place.folder / "stepwell.db", starts("Sleep", last, machines.LONG)
+    server = start(place.folder)
+    try:
+        for machine in ("Sleep", "Due"):
+            await create(server.url, machine, machines.SLEEP)
+        await flood(server.url, "StartExecution", few[: last // 10], CONNECTIONS)  # warms up
+        empty = await flood(server.url, "StartExecution", few, CONNECTIONS)
+        server.terminate()
+        await seed(file, "Sleep", count - 2 * last - last // 10, machines.LONG)
+
+        server = start(place.folder)
+        await flood(server.url, "StartExecution", few[: last // 10], CONNECTIONS)
+        full_store = await flood(server.url, "StartExecution", few, CONNECTIONS)
+        held, size = resident(server.process.pid), stored(place.folder)
+        await asyncio.sleep(1)
+        idle = await idle_share(server.process.pid, 30 * min(1, place.scale))
+
+        server.kill()
+        server, answered, _ = await _again(place.folder)
+        server.kill()
+        await seed(file, "Due", due, '{"seconds": 1}')
+        server, answered_due, began = await _again(place.folder)
+        fired = await all_ended(server.url, "Due", 240, 0.05) - began
+        ended = await _succeeded(server.url, "Due")
+        after = resident(server.process.pid)
+    finally:
+        server.kill()
+    if ended != due:
+        raise Failed(f"{ended} of {due} timers that fell due while the server was down have fired")
+    name, ratio = f"{count:,} asleep", percentile(full_store.took, 99) / percentile(empty.took, 99)
+    times = f"{percentile(empty.took, 99) * 1000:.1f} ms, then {percentile(full_store.took, 99) * 1000:.1f} ms"
+    return (
+        Sample(f"{name}: memory of the server", held / 1e6, "MB", at_most(200)),
+        Sample(f"{name}: processor while idle, over 30 s", idle, "%", at_most(0.5)),
+        Sample(f"{name}: p99 of StartExecution, by an empty store's", ratio, "", at_most(1.2), times),
+        Sample(f"{name}: disk a sleeper", size / count, "bytes"),
+        Sample(f"{name}: from kill -9 to the first answer", answered, "s", at_most(2)),
+        Sample(f"{name}: the same, {due:,} due meanwhile", answered_due, "s", at_most(2)),
+        Sample(f"{name}: {due:,} due meanwhile have all fired", fired, "s", at_most(30), "none missed"),
+        Sample(f"{name}: memory of the server then", after / 1e6, "MB", at_most(200)),
+    )
+
+
+async def _again(folder: Path) -> tuple[Server, float, float]:
+    """A server started after a kill, the seconds until it has answered a StartExecution, and when it was started."""
+    began = time.perf_counter()
+    server = start(folder)
+    await flood(server.url, "StartExecution", starts("Sleep", 1, machines.LONG), 1)
+    return server, time.perf_counter() - began, began
+
+
+async def _succeeded(url: str, machine: str) -> int:
+    """How many executions of a machine have succeeded."""
+    connection = await Connection.open(url)
+    asked: dict[str, object] = {
+        "stateMachineArn": MACHINE_ARN + machine,
+        "statusFilter": "SUCCEEDED",
+        "maxResults": 1000,
+    }
+    total = 0
+    while True:
+        page = await connection.ask("ListExecutions", **asked)
+        total += len(page["executions"])
+        if "nextToken" not in page:
+            connection.close()
+            return total
+        asked["nextToken"] = page["nextToken"]
