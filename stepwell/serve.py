@@ -22,6 +22,7 @@ from functools import partial
 from starlette.types import ASGIApp
 
 from stepwell import __version__
+from stepwell.api.admission.quotas import transitions_in
 from stepwell.api.app import create_app
 from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.context import ApiContext, open_context
@@ -180,6 +181,8 @@ async def _running(
         limits = EngineSettings(
             express_executions=settings.express_executions,
             retention_days=settings.retention_days,
+            idle_executions=settings.cached_executions,
+            transitions=transitions_in(settings.aws_quotas),
             sensitive=marks_by_machine(settings),
         )
         await rules.open(store.notices)
@@ -195,6 +198,7 @@ async def _running(
             clock=settings.clock,
             mocked_cases=mocked_cases,
             remote=functions.remote,
+            limits=settings,
         )
         # Before the start, which dispatches again what was not finished:
         api.bind(context)

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from stepwell.api.admission.limits import Limits
 from stepwell.auth.table import VARIABLES as AUTH_VARIABLES
 from stepwell.auth.table import AuthError, AuthTable, read_table, with_variables
 from stepwell.engine.clock import ClockName
@@ -34,8 +35,8 @@ AWS_VARIABLES = {"SFN_MOCK_CONFIG": "mock_config"}  # read below the STEPWELL_ n
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class Settings(Struct, frozen=True, kw_only=True):
-    """Everything that can be set."""
+class Settings(Limits, frozen=True, kw_only=True):
+    """Everything that can be set; what bounds a server stands in `Limits`."""
 
     app: Annotated[
         Annotated[str, Meta(pattern=r"^[^\s:]+(:[^\s:]+)?$|\.(ya?ml|json|template)$")] | None,
@@ -209,7 +210,12 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 AUTH = "auth"  # the table: docs/auth.md
-_FIELDS = {field.name: field for field in msgspec.structs.fields(Settings) if field.name != AUTH}
+_INHERITED = frozenset(Limits.__struct_fields__)  # come last
+_FIELDS = {
+    field.name: field
+    for field in sorted(msgspec.structs.fields(Settings), key=lambda field: field.name in _INHERITED)
+    if field.name != AUTH
+}
 _TAKEN = (CONFIG_VARIABLE, VAULT_KEY_VARIABLE, *AUTH_VARIABLES)  # read elsewhere
 _LISTS = (
     "allowed_hosts",

@@ -1,8 +1,8 @@
-"""The server's ASGI application: two guards (of hosts, of callers), the AWS endpoint, and Starlette for the rest.
+"""The server's ASGI application: guards (of hosts, of overload, of callers), the AWS endpoint, Starlette for the rest.
 
 Rules that must stay true here:
 - No request of a foreign host gets any further than the guard, whatever its path.
-- Where the server asks who is calling, nothing but the host guard stands in front of that question.
+- Where the server asks who is calling, nothing but the guard of hosts and the gate stands in front of that question.
 - The AWS endpoint and the jobs are reached without a framework in between.
 """
 
@@ -63,7 +63,7 @@ def create_app(
 
     named = [found.path for found in rest.routes if isinstance(found, Route)]
     asked = route if auth is None else guarded(route, auth, context.account, mounts or {}, named)
-    inside = with_cors(asked, origins)
+    inside = with_cors(context.gate.guarding(asked), origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

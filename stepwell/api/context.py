@@ -12,6 +12,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from stepwell.api.admission.gate import Gate
+from stepwell.api.admission.limits import Limits
+from stepwell.api.admission.load import Load
+from stepwell.api.admission.quotas import OFF, Quotas
 from stepwell.api.page_tokens import PageTokens
 from stepwell.api.request_counts import RequestCounts
 from stepwell.engine.clock import ClockName
@@ -45,6 +49,10 @@ class ApiContext:
 
     engine: Engine
     page_tokens: PageTokens
+    gate: Gate
+    """Who is let in."""
+    quotas: Quotas | None = None
+    """AWS's quotas of requests, where they are kept to."""
     region: str = DEFAULT_REGION
     account: str = DEFAULT_ACCOUNT
     allowed_hosts: frozenset[str] = frozenset()
@@ -80,12 +88,18 @@ async def open_context(
     mocked_cases: MockedCases | None = None,
     now: Callable[[], int] = real_now,
     remote: RemoteFunctions | None = None,
+    limits: Limits | None = None,
 ) -> ApiContext:
     """The context of a server over an engine; reads the key of the page tokens from the engine's store."""
     key = await engine.store.secret("page-tokens")
+    limits = limits or Limits()
+    load = Load(limits.overload_delay, lambda: engine.committer.waiting, lambda: engine.metrics.committed_turns)
+    gate = Gate(limits, load)
     return ApiContext(
         engine=engine,
         page_tokens=PageTokens(key),
+        gate=gate,
+        quotas=None if limits.aws_quotas == OFF else Quotas(limits.aws_quotas, gate.count_throttled),
         region=region,
         account=account,
         allowed_hosts=allowed_hosts,

@@ -63,6 +63,7 @@ class AwsEndpoint:
 
     def __init__(self, context: ApiContext, handlers: Mapping[str, Handler] = HANDLERS) -> None:
         self._context = context
+        self._quotas = context.quotas
         self._operations = {
             f"{TARGET_PREFIX}.{name}".encode(): _Operation(
                 name, compile_operation(name), handlers[name], name in _MOCKABLE
@@ -95,6 +96,8 @@ class AwsEndpoint:
                 _check_content_type(content_type)
             operation = self._operations.get(target) or _refuse_target(target)
             called = operation.name
+            if self._quotas is not None:
+                self._quotas.take(called)
             body = await read_body(receive, length, MAX_BODY)
             members = _parse(body)
             test_case = _take_test_case(members) if operation.mockable else None

@@ -153,6 +153,11 @@ def activity_already_exists(arn: str) -> ApiFault:
     return ApiFault("ActivityAlreadyExists", f"Activity Already Exists: '{arn}'")
 
 
+def too_many_workers() -> ApiFault:
+    message = "The maximum number of workers concurrently polling for activity tasks has been reached."
+    return ApiFault("ActivityWorkerLimitExceeded", message)
+
+
 def invalid_task_token() -> ApiFault:
     return ApiFault("InvalidToken", "Invalid Token: 'Invalid token'")
 

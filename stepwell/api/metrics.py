@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from stepwell import __version__
+from stepwell.api.admission.gate import REASONS
 from stepwell.api.context import ApiContext
 from stepwell.api.request_counts import BOUNDS
 from stepwell.store.protocol import StoreError
@@ -59,7 +60,8 @@ class Metrics:
             except StoreError as error:
                 why = str(error)
         if why is None:
-            return JSONResponse({"status": "ready"})
+            held_back = {"overloaded": True} if self._context.gate.load.is_too_high else {}
+            return JSONResponse({"status": "ready", **held_back})
         return JSONResponse({"status": "not ready", "why": why}, 503)
 
     def collect(self) -> Iterable[Metric]:
@@ -67,6 +69,7 @@ class Metrics:
         yield from self._executions()
         yield from self._engine()
         yield from self._requests()
+        yield from self._load()
 
     def _executions(self) -> Iterable[Metric]:
         from prometheus_client.core import CounterMetricFamily
@@ -121,3 +124,26 @@ class Metrics:
             buckets = list(zip(below, accumulate(latency.counts), strict=True))
             seconds.add_metric([operation], buckets, latency.seconds)
         yield seconds
+
+    def _load(self) -> Iterable[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        gate, engine = self._context.gate, self._context.engine
+        refused = CounterMetricFamily("stepwell_requests_refused", "Requests that were not let in.", labels=["reason"])
+        for reason in REASONS:
+            refused.add_metric([reason], gate.refused[reason])
+        yield refused
+        under_way = GaugeMetricFamily("stepwell_requests_under_way", "Requests that have no answer.", labels=["kind"])
+        under_way.add_metric(["working"], gate.working)
+        under_way.add_metric(["waiting"], gate.waiting)
+        yield under_way
+        yield GaugeMetricFamily("stepwell_request_bytes", "What the bodies of requests under way take.", gate.bytes)
+        delay = GaugeMetricFamily("stepwell_delay_seconds", "How long work waits for the server.", labels=["for"])
+        delay.add_metric(["processor"], gate.load.loop_delay)
+        delay.add_metric(["disk"], gate.load.commit_delay)
+        yield delay
+        yield GaugeMetricFamily("stepwell_admitted_rate", "New requests that are let in a second.", gate.load.rate)
+        yield GaugeMetricFamily("stepwell_uncommitted_turns", "Turns that wait for a commit.", engine.committer.waiting)
+        yield CounterMetricFamily(
+            "stepwell_execution_throttled", "Times that an execution waited for AWS's pace.", engine.metrics.throttled
+        )

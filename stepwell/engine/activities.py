@@ -9,10 +9,11 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from stepwell.engine.attempt import stimulus_of, task_of
 from stepwell.engine.driver import Driver
-from stepwell.engine.errors import Refused
+from stepwell.engine.errors import Refused, TooManyWorkers
 from stepwell.engine.records import decode_effect, effect_references
 from stepwell.engine.refreshing import RefreshFailed
 from stepwell.engine.requests import ActivityTask
@@ -22,6 +23,8 @@ from stepwell.machine.stimulus import ActivityClaimed
 from stepwell.machine.turn import TaskEffect
 from stepwell.store.protocol import OutboxRow, Store, StoreError
 from stepwell.vault.errors import CannotOpen, VaultUnavailable
+
+_POLLERS: Final = 1_000  # workers that poll an activity at once (AWS's quota)
 
 
 class Activities:
@@ -55,7 +58,9 @@ class Activities:
                 event.set()
 
     async def poll(self, arn: str, worker_name: str | None, wait: float) -> ActivityTask | None:
-        """The next task of an activity; None after `wait` seconds without one. Raises StoreError."""
+        """The next task of an activity; None after `wait` seconds without one. Raises TooManyWorkers, StoreError."""
+        if len(self._polling.get(arn, ())) >= _POLLERS:
+            raise TooManyWorkers(arn)
         deadline = asyncio.get_running_loop().time() + wait
         called = asyncio.Event()
         self._polling.setdefault(arn, {})[called] = None

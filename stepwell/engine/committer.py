@@ -37,6 +37,11 @@ class Committer:
         if self._running is None:
             self._running = asyncio.get_running_loop().create_task(self._run())
 
+    @property
+    def waiting(self) -> int:
+        """Turns that no group has taken yet."""
+        return len(self._waiting)
+
     def _end_of_group(self) -> int:
         """Where the next group ends: turns that require another follow it at once, and go with it."""
         end = MAX_GROUP

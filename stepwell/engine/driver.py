@@ -23,6 +23,7 @@ from stepwell.engine.errors import AlreadyStarted, Refused
 from stepwell.engine.live import Live, Post, restore
 from stepwell.engine.notices import told_by
 from stepwell.engine.outside import Outside
+from stepwell.engine.pace import Pace
 from stepwell.engine.programs import Compiled, Programs
 from stepwell.engine.records import CONTINUE, turn_record
 from stepwell.engine.turns import Turns
@@ -61,6 +62,7 @@ class Driver:
         self._winding_down = False
         self.doomed: set[int] = set()  # ids of machines whose executions enter no further state
         self._turns = turns
+        self.pace: Pace | None = None  # what executions wait for before they enter states, where they are held to one
 
     def wind_down(self) -> None:
         """Begin nothing any more that nobody asks for: the rest of a turn and the jumps of virtual clocks stay in the
@@ -142,7 +144,7 @@ class Driver:
 
     def _pump(self, live: Live) -> None:
         """Compute turns for all that is in the inbox: at once where everything is in memory, else in a task."""
-        if live.pumping:
+        if live.pumping or (self.pace is not None and not self.pace.lets(live, self._pump)):
             return
         live.pumping = True
         if live.execution is not None and live.compiled is not None and not live.compiled.activities:
@@ -215,7 +217,8 @@ class Driver:
         now = self._clock.now() if live.clock is None else live.clock
         entropy = os.urandom(32)
         try:
-            turn = self._turns.at_once(compiled.program, execution, stimulus, now, entropy)
+            put_off = self.pace is not None and self.pace.puts_off(stimulus)
+            turn = UNBORN if put_off else self._turns.at_once(compiled.program, execution, stimulus, now, entropy)
         except Overrun:
             slow = self._turns.slowly(compiled.program, execution, stimulus, now, entropy)
             task = asyncio.get_running_loop().create_task(self._take_slowly(live, post, stimulus, now, slow))
@@ -251,6 +254,8 @@ class Driver:
                 live.timers.pop(stimulus.name, None)  # nothing waits for it: it must not fire for ever
             self._answer(live, post, None)
             return
+        if self.pace is not None:
+            self.pace.spend(turn)
         record = turn_record(
             live.key,
             live.version + 1,

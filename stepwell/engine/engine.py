@@ -37,6 +37,7 @@ from stepwell.engine.messages import Messages
 from stepwell.engine.metrics import Metrics
 from stepwell.engine.notices import NoNotices, Notices
 from stepwell.engine.outbox import Outbox
+from stepwell.engine.pace import pace_of
 from stepwell.engine.programs import Compile, Programs
 from stepwell.engine.reading import read_history
 from stepwell.engine.records import CONTINUE, MESSAGE, NOTICE
@@ -94,10 +95,11 @@ class Engine:
         self._programs = Programs(store, compile)
         self.metrics = Metrics()
         self._turns = Turns(self.metrics)
-        self._committer = Committer(store, self.metrics)
+        self.committer = Committer(store, self.metrics)
         self._driver = Driver(
-            store, self._programs, self._committer, self._clock, self, self._turns, settings.idle_executions
+            store, self._programs, self.committer, self._clock, self, self._turns, settings.idle_executions
         )
+        self._pace = self._driver.pace = pace_of(settings.transitions, self.metrics)
         self._timers = Timers(store, self._clock, self._fire, settings.timer_window)
         self._map_runs = MapRuns(
             Surroundings(
@@ -153,6 +155,8 @@ class Engine:
         """Take nothing new, give running tasks `grace` seconds, commit what they told. All else stays in the store."""
         self._stopping = True
         self._driver.wind_down()
+        if self._pace is not None:
+            self._pace.stop()
         self._activities.stop()
         self.watchers.stop()
         await self._retention.stop()

@@ -54,6 +54,10 @@ class TooManyExecutions(EngineError):
         super().__init__(f"{bound} Express executions are under way")
 
 
+class TooManyWorkers(EngineError):
+    """As many workers poll the activity as may at once."""
+
+
 class Refused(StoreError):
     """A turn was computed on frames that are no longer the newest."""
 

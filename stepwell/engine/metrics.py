@@ -16,7 +16,8 @@ from stepwell.machine.turn import Turn
 @dataclass(slots=True)
 class Metrics:
     """`started` is by state machine (its ARN), `ended` by state machine and status, `events` by type. Children of map
-    runs count for the machine that their run belongs to."""
+    runs count for the machine that their run belongs to. `throttled` is how often an execution had to wait
+    before it could enter a state."""
 
     started: Counter[str] = field(default_factory=Counter)
     ended: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -25,6 +26,7 @@ class Metrics:
     commits: int = 0
     committed_turns: int = 0
     commit_seconds: float = 0.0
+    throttled: int = 0
 
     @property
     def transitions(self) -> int:

@@ -20,6 +20,7 @@ Compile: TypeAlias = Callable[[str], Program]
 """From a definition's text to what is run. Raises InvalidDefinition."""
 
 _CACHED = 1_000
+_CACHED_TEXT = 64 * 1024 * 1024  # characters of all definitions that are cached
 
 
 def definition_hash(text: str) -> str:
@@ -29,10 +30,12 @@ def definition_hash(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`activities` holds the names of the states that are done by activities, each with the activity's ARN."""
+    """`activities` holds the names of the states that are done by activities, each with the activity's ARN. `size` is
+    the length of the definition's text."""
 
     program: Program
     activities: frozenset[tuple[str, str]]
+    size: int = 0
 
 
 class Programs:
@@ -40,6 +43,7 @@ class Programs:
         self._store = store
         self._compile = compile
         self._cache: OrderedDict[str, Compiled] = OrderedDict()
+        self._size = 0
 
     def cached(self, hash: str) -> Compiled | None:
         found = self._cache.get(hash)
@@ -55,10 +59,12 @@ class Programs:
             if text is None:
                 raise StoreError(f"the definition {hash} is not in the store")
             program = self._compile(text)
-            found = Compiled(program, frozenset(_activities(program)))
+            found = Compiled(program, frozenset(_activities(program)), len(text))
+            self._size += found.size - (self._cache[hash].size if hash in self._cache else 0)
             self._cache[hash] = found
-            if len(self._cache) > _CACHED:
-                self._cache.popitem(last=False)
+            while len(self._cache) > _CACHED or (self._size > _CACHED_TEXT and len(self._cache) > 1):
+                _, oldest = self._cache.popitem(last=False)
+                self._size -= oldest.size
         return found
 
 

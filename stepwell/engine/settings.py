@@ -15,6 +15,9 @@ class EngineSettings:
     `express_log_bytes` what the logs of all of them may take in memory. `retention_days` after its end an execution
     goes with its history; 0 keeps it for ever.
 
+    `transitions` is the bucket of state transitions, and what flows into it each second, where executions are to be
+    held to AWS's pace.
+
     `sensitive` says by the name of a machine, or for `*`, what of the input is secret (`stepwell.vault.marks`).
     """
 
@@ -25,4 +28,5 @@ class EngineSettings:
     express_limit: int = 300_000  # AWS's quota
     express_log_bytes: int = 64 << 20
     retention_days: int = 90  # as AWS keeps a history
+    transitions: tuple[int, int] | None = None
     sensitive: Mapping[str, str] = field(default_factory=dict)

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from stepwell.engine.errors import TooManyWorkers
 from stepwell.engine.requests import ActivityTask
 from stepwell.store.protocol import StoreFull
 from tests.engine.house import ACTIVITY, House, until
@@ -113,3 +114,17 @@ async def test_a_task_waits_for_a_worker_across_a_restart(house: House) -> None:
     task = await poll(house, 0)
     assert task is not None
     assert task.input == json.dumps("x" * 500)
+
+
+async def test_no_more_workers_poll_an_activity_at_once_than_aws_allows(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwell.engine.activities._POLLERS", 2)
+    polls = [asyncio.create_task(house.engine.get_activity_task(ACTIVITY, None, 60)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyWorkers):
+        await house.engine.get_activity_task(ACTIVITY, None, 60)
+    for poll in polls:
+        poll.cancel()
+    await asyncio.wait(polls, timeout=10)
+    assert await house.engine.get_activity_task(ACTIVITY, None, 0) is None

@@ -15,6 +15,7 @@ from stepwell.api import arns, configuration, faults, tagging
 from stepwell.api.long_poll import while_wanted
 from stepwell.api.names import check_name
 from stepwell.api.request import Answer, Request, seconds
+from stepwell.engine.errors import TooManyWorkers
 from stepwell.language.values import Json
 from stepwell.store.protocol import ActivityRow
 from stepwell.tasks.remote import ACTIVITY_PREFIX, Handed
@@ -86,7 +87,10 @@ async def get_activity_task(request: Request) -> Answer:
         return {"taskToken": None} if handed is None else _handed(handed)
     row = await _activity_of(request)
     poll = request.context.engine.get_activity_task(row.arn, request.optional_text("workerName"), POLL_SECONDS)
-    task = await while_wanted(request, poll)
+    try:
+        task = await while_wanted(request, poll)
+    except TooManyWorkers:
+        raise faults.too_many_workers() from None
     if task is None:
         return {"taskToken": None}
     return {"taskToken": task.token, "input": task.input}

@@ -30,6 +30,8 @@ from stepwell.store.protocol import ExecutionRow, ListPosition
 
 async def start_execution(request: Request) -> Answer:
     start = await requested_start(request)
+    if request.context.quotas is not None:
+        request.context.quotas.take_start(start.machine.type)
     try:
         started = await request.context.engine.start_execution(start)
     except errors.ExecutionAlreadyExists:
