@@ -4,6 +4,7 @@
 #   make test          all tests
 #   make check         format, lint, types, architecture
 #   make conformance   replay what AWS answered; RATCHET=write raises the bar to what passes now
+#   make fuzz          bad input for every parser and every door; MINUTES=60 or COUNT=1000000, FUZZ="csv template" some
 #   make kill          the long kill test: 20 times kill -9 with 200 executions in mid-flight; SEED=n replays one
 #   make jsonata-suite run JSONata's official test suite; VERBOSE=--verbose tells each failing case
 #   make bench         the benchmarks; BENCH="chain polls" runs some of them
@@ -16,7 +17,7 @@ RUN := $(VENV)/bin/python
 CONFORMANCE := $(or $(STEPWELL_CONFORMANCE),../shared/conformance)
 SOURCES := stepwell apps tests benchmarks tools
 
-.PHONY: help demo test check conformance kill jsonata-suite bench bench-large wheel clean
+.PHONY: help demo test check conformance fuzz kill jsonata-suite bench bench-large wheel clean
 
 help:
 	@sed -n '3,/^$$/s/^#//p' Makefile
@@ -55,6 +56,9 @@ $(VENV)/.installed-conformance: $(VENV)/.installed-all
 
 conformance: $(VENV)/.installed-conformance
 	$(RUN) -m tests.conformance --cases $(CONFORMANCE) $(if $(RATCHET),--ratchet $(RATCHET))
+
+fuzz: $(VENV)/.installed-all
+	$(RUN) -m tests.fuzz $(if $(COUNT),--count $(COUNT),--minutes $(or $(MINUTES),2)) $(FUZZ)
 
 kill: $(VENV)/.installed-all
 	STEPWELL_KILL=long $(if $(SEED),STEPWELL_KILL_SEED=$(SEED)) $(RUN) -m pytest -s tests/faults/test_kill.py

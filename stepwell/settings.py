@@ -3,8 +3,8 @@
 Rules that must stay true here:
 - A setting is one field of `Settings`; its description stands beside it, and docs/settings.md lists the same.
 - A later source overrides an earlier one, setting by setting. What overrides nothing is still checked.
-- A mistake is reported with its source, its name and its value, and with a way out. Only a variable that resembles no
-  setting is passed over: it is somebody else's.
+- A mistake is reported with its source, its name and its value, and with a way out; under a misspelt name may stand a
+  secret, so that value is not told. Only a variable that resembles no setting is passed over: it is somebody else's.
 - A relative path in a file is relative to that file; elsewhere it is relative to the current folder.
 """
 
@@ -317,7 +317,7 @@ def _from_file(path: Path | None) -> dict[str, object]:
             values[name] = _auth(value, path)
             continue
         if name not in _FIELDS:
-            raise SettingsError(f"{path}: {name} = {value!r}: there is no such setting. {_way_out(name)}")
+            raise SettingsError(f"{path}: {name}: there is no such setting. {_way_out(name)}")
         values[name] = _converted(name, value, f"{path}: {name}", strict=True)
     for name in _PATHS:
         text = values.get(name)
@@ -350,7 +350,7 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, object]:
             value = [part.strip() for part in text.split(",") if part.strip()] if name in _LISTS else text
             values[name] = _converted(name, value, variable, strict=False)
         elif near := difflib.get_close_matches(name, _FIELDS, 1, 0.75):
-            raise SettingsError(f"{variable}={text}: there is no such setting. Did you mean {PREFIX}{near[0].upper()}?")
+            raise SettingsError(f"{variable}: there is no such setting. Did you mean {PREFIX}{near[0].upper()}?")
     return values
 
 
@@ -365,7 +365,7 @@ def _from_options(options: Mapping[str, object]) -> dict[str, object]:
 def _converted(name: str, value: object, source: str, *, strict: bool) -> object:
     try:
         return msgspec.convert(value, _FIELDS[name].type, strict=strict)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a variable may hold what is no UTF-8
         if isinstance(value, dict):  # a table may hold much; what is wrong in it is told, not all of it
             raise SettingsError(f"{source}: {str(error).replace('`$', '`' + name)}.") from error
         takes = next(takes for found, takes, _, _ in described() if found == name)

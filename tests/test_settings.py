@@ -61,14 +61,14 @@ def test_a_list_in_a_variable_is_separated_by_commas(tmp_path: Path) -> None:
     assert settings.allowed_hosts == ("a.example", ".b.example")
 
 
-def test_an_unknown_key_is_refused_with_file_key_value_and_way_out(tmp_path: Path) -> None:
+def test_an_unknown_key_is_refused_with_file_key_and_way_out(tmp_path: Path) -> None:
     (tmp_path / "stepwell.toml").write_text("prot = 8083")
-    with pytest.raises(SettingsError, match=r"stepwell\.toml: prot = 8083: .*Did you mean port\?"):
+    with pytest.raises(SettingsError, match=r"stepwell\.toml: prot: .*Did you mean port\?"):
         load_settings({}, {}, tmp_path)
 
 
 def test_a_misspelt_variable_is_refused_and_a_foreign_one_is_not_ours(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"STEPWELL_PROT=1: .*Did you mean STEPWELL_PORT"):
+    with pytest.raises(SettingsError, match=r"STEPWELL_PROT: .*Did you mean STEPWELL_PORT"):
         load_settings({"STEPWELL_PROT": "1"}, {}, tmp_path)
     load_settings({"STEPWELL_SERVICE_HOST": "10.0.0.1"}, {}, tmp_path)
 

@@ -126,7 +126,9 @@ def digest(token: str) -> bytes:
 
 
 def checked_secret(text: str, place: str) -> str:
-    """Raises AuthError where a secret is too short to be one."""
+    """Raises AuthError where a secret is too short to be one, or is no text."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise AuthError(f"{place}: it is no UTF-8 text.")
     if len(text) < 16:
         raise AuthError(f"{place}: it has {len(text)} characters; a secret has at least 16, drawn at random.")
     return text

@@ -285,8 +285,10 @@ def _property(scope: Scope, logical_id: str, name: str) -> Json:
 
 
 def _arn(scope: Scope, end: str, name: str) -> str:
+    """`end` may hold the name of a type, which is any text: no template of Python's."""
     place = scope.place
-    return f"arn:{partition_of(place.region)}:" + end.format(region=place.region, account=place.account, name=name)
+    located = end.replace("{region}", place.region).replace("{account}", place.account)
+    return f"arn:{partition_of(place.region)}:{located.replace('{name}', name)}"
 
 
 def _id(scope: Scope, logical_id: str) -> str:

@@ -102,7 +102,7 @@ def _compile_pattern(pattern: Pattern) -> Callable[[Found, Walk], bool]:
     prefix = f"(?{pattern.flags})" if pattern.flags else ""
     try:
         compiled = re2.compile(prefix + pattern.pattern, options)
-    except re2.error:
+    except (re2.error, UnicodeEncodeError):
         raise SyntaxFault(f"'{pattern.pattern}' is not a usable regular expression") from None
 
     def matches(value: Found, walk: Walk) -> bool:

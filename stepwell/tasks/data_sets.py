@@ -119,7 +119,7 @@ class _ManifestItems:
         try:
             fetched = await self._objects.fetch(part.bucket, part.key, None, None)
             fetched = await asyncio.to_thread(manifest.unpacked, fetched, part.key)
-        except (ObjectError, OSError) as error:
+        except (ObjectError, Malformed, OSError) as error:
             raise Unreadable(str(error)) from None
         return FileItems(fetched, part.input_type, part.config, self._place)
 

@@ -1,7 +1,7 @@
 """A folder that stands in for S3: FOLDER/BUCKET/KEY.
 
 Rules that must stay true here:
-- A key never leads out of its bucket, and a bucket never out of the folder.
+- A key never leads out of its bucket, and a bucket never out of the folder, whatever symbolic links lie there.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class FolderObjects:
         for folder, _, names in os.walk(root):
             for name in names:
                 path = Path(folder, name)
+                if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(root)):
+                    continue
                 key = path.relative_to(root).as_posix()
                 if key.startswith(prefix) and key > after:
                     about = path.stat()
@@ -58,17 +60,25 @@ class FolderObjects:
             raise ObjectError(f"{target} cannot be written: {error.strerror}") from None
 
     def _bucket(self, bucket: str) -> Path:
-        path = (self._root / bucket).resolve()
-        if path.parent != self._root or not path.is_dir():
+        path = _resolved(self._root, bucket)
+        if path is None or path.parent != self._root or not path.is_dir():
             raise ObjectError("The specified bucket does not exist")
         return path
 
     def _path(self, bucket: str, key: str) -> Path:
         root = self._bucket(bucket)
-        path = (root / key).resolve()
-        if not path.is_relative_to(root) or path == root:
+        path = _resolved(root, key)
+        if path is None or not path.is_relative_to(root) or path == root:
             raise ObjectError("The specified key does not exist.")
         return path
+
+
+def _resolved(folder: Path, name: str) -> Path | None:
+    """Where a name leads to, symbolic links followed; None where no file can have it."""
+    try:
+        return (folder / name).resolve()
+    except (ValueError, RuntimeError, OSError):  # a null in it, links in a circle, a name that is too long
+        return None
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from stepwell.engine.map_run.data_set import Unreadable
 from stepwell.tasks.data_sets import ObjectDataSets
-from stepwell.tasks.item_reader import csv_rows, json_array, json_lines
-from stepwell.tasks.item_reader.rows import Malformed
+from stepwell.tasks.item_reader import csv_rows, json_array, json_lines, manifest
+from stepwell.tasks.item_reader.rows import LARGEST, Malformed
 from stepwell.tasks.object_folder import FolderObjects
+from stepwell.tasks.objects import Fetched
 
 
 @pytest.fixture
@@ -173,3 +174,43 @@ async def test_a_key_never_leads_out_of_its_bucket(bucket: Path, key: str) -> No
 async def test_a_bucket_never_leads_out_of_the_folder(bucket: Path) -> None:
     with pytest.raises(Unreadable, match="The specified bucket does not exist"):
         await everything(bucket, Bucket="..", Key="x")
+
+
+# -- what is made to do harm
+
+
+def test_a_packed_file_is_unpacked_up_to_a_bound_and_leaves_nothing_behind(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    bomb = tmp_path / "bomb.csv.gz"
+    bomb.write_bytes(gzip.compress(bytes(50_000_000)))
+    assert bomb.stat().st_size < 100_000
+    with pytest.raises(Malformed, match=r"^bomb\.csv\.gz has more than 10,000,000 bytes when it is unpacked\.$"):
+        manifest.unpacked(Fetched(bomb, "", temporary=False), bomb.name, largest=10_000_000)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_packed_file_that_is_none_is_told_by_name(tmp_path) -> None:
+    for number, content in enumerate((b"a,b\n", gzip.compress(b"a,b\n")[:-9], b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xff")):
+        path = tmp_path / f"{number}.gz"
+        path.write_bytes(content)
+        with pytest.raises(Malformed, match=rf"^{number}\.gz cannot be unpacked: "):
+            manifest.unpacked(Fetched(path, "", temporary=False), path.name)
+
+
+@pytest.mark.parametrize(
+    ("format", "begin", "fill"),
+    [(csv_rows.rows, b"a\n", b"x"), (json_lines.rows, b'"', b"x"), (json_array.rows, b"[", b"[")],
+)
+def test_an_item_without_an_end_is_not_read_into_memory(file, format, begin: bytes, fill: bytes) -> None:
+    path = file(begin + fill * (LARGEST + 2) + (b"]" * (LARGEST + 3) if fill == b"[" else b""))
+    with pytest.raises(Malformed, match=r"begins at byte \d+ has more than 16,777,216 bytes"):
+        list(format(path, {}, None))
+
+
+def test_a_manifest_is_no_larger_than_may_be_read_at_once(tmp_path) -> None:
+    path = tmp_path / "manifest"
+    with path.open("wb") as sparse:
+        sparse.truncate(manifest.LARGEST + 1)
+    with pytest.raises(Malformed, match=r"^The manifest has more than 67,108,864 bytes\.$"):
+        manifest.parts(path, {"ManifestType": "ATHENA_DATA"}, "bucket")

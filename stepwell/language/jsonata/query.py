@@ -86,6 +86,8 @@ class Query:
             reads = Compiled(self.source).reads()
         except JlensError as fault:
             raise SyntaxFault(f"{fault.code}: {fault}") from None
+        except UnicodeEncodeError:
+            raise SyntaxFault("the text holds half of a character (a lone surrogate)") from None
         free: dict[str, Any] = dict(reads["bindings"])
         states = free.pop("states", {})
         self._members: frozenset[str] | None = None if states is True else frozenset(states)
@@ -97,7 +99,10 @@ class Query:
         self._makes_much = _MAKER.search(_SMALL_MAKER.sub("", self.source)) is not None
         self._slow = _SLOW.search(self.source) is not None
         # An expression that looks at the input document would see the wrapper's: it is compiled when it is evaluated.
-        self._compiled = None if reads.get("input") else Compiled(self._wrapped(bound=False))
+        try:
+            self._compiled = None if reads.get("input") else Compiled(self._wrapped(bound=False))
+        except JlensError as fault:  # what stands open at the end of the text is closed by its surroundings, or not
+            raise SyntaxFault(f"{fault.code}: {fault}") from None
 
     def evaluate(self, scope: Scope) -> Json:
         """The value. Raises QueryFault, and Overrun where the scope is in a hurry."""

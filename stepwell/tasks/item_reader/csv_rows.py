@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from stepwell.language.values import Json
-from stepwell.tasks.item_reader.rows import Malformed
+from stepwell.tasks.item_reader.rows import LARGEST, Malformed, line_of
 
 _DELIMITERS: Final = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
-_LARGEST: Final = 16 * 1024 * 1024  # characters of one field
-
-csv.field_size_limit(_LARGEST)
+csv.field_size_limit(LARGEST)  # characters
 
 
 def rows(path: Path, config: Mapping[str, Json], place: Json) -> Iterator[tuple[Json, Json]]:
@@ -51,6 +49,6 @@ def _records(file: BinaryIO, delimiter: str) -> Iterator[tuple[list[str], int]]:
 
 def _lines(file: BinaryIO) -> Iterator[str]:
     """One line after the other, never ahead of what was asked for."""
-    while line := file.readline():
+    while line := line_of(file):
         begins = file.tell() == len(line)
         yield line.decode("utf-8-sig" if begins else "utf-8")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from stepwell.language.values import Json, loads
-from stepwell.tasks.item_reader.rows import Malformed
+from stepwell.tasks.item_reader.rows import LARGEST, Malformed
 
 _NO_ARRAY: Final = "Attempting to map over non-iterable node."  # recorded
 _NO_JSON: Final = "The file is not well-formed JSON."
@@ -45,6 +45,8 @@ def _elements(text: _Text, config: Mapping[str, Json], place: Json) -> Iterator[
         at = _skip(text, at + 1)
     while text[at : at + 1] != b"]":
         end = _end(text, at)
+        if end - at > LARGEST:
+            raise Malformed(f"The element that begins at byte {at} has more than {LARGEST:,} bytes.")
         try:
             value = loads(text[at:end])
         except ValueError:
@@ -74,7 +76,7 @@ def _member(text: _Text, at: int, name: str) -> int:
         key = str(index)
         if opening == b"{":
             end = _end(text, at)
-            key = str(loads(text[at:end]))
+            key = _name(text[at:end])
             at = _skip(text, _skip(text, end) + 1)  # the colon
         if key == name:
             return at
@@ -83,6 +85,13 @@ def _member(text: _Text, at: int, name: str) -> int:
             at = _skip(text, at + 1)
         index += 1
     raise Malformed(_NO_ARRAY)
+
+
+def _name(text: bytes) -> str:
+    try:
+        return str(loads(text))
+    except ValueError:
+        raise Malformed(_NO_JSON) from None
 
 
 def _skip(text: _Text, at: int) -> int:

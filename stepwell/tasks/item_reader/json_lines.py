@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stepwell.language.values import Json, loads
-from stepwell.tasks.item_reader.rows import Malformed
+from stepwell.tasks.item_reader.rows import Malformed, line_of
 
 
 def rows(path: Path, config: Mapping[str, Json], place: Json) -> Iterator[tuple[Json, Json]]:
@@ -18,7 +18,7 @@ def rows(path: Path, config: Mapping[str, Json], place: Json) -> Iterator[tuple[
     with path.open("rb") as file:
         if isinstance(place, int):
             file.seek(place)
-        while line := file.readline():
+        while line := line_of(file):
             if not line.strip():
                 continue
             try:

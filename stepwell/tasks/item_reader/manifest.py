@@ -3,21 +3,30 @@
 Rules that must stay true here:
 - An S3 inventory's items are its rows, with the columns of its `fileSchema`; an Athena manifest is a list of S3 URIs,
   whose files are read as InputType says.
+- What a packed file grows to is bounded, and none is left behind where it cannot be unpacked.
 """
 
 from __future__ import annotations
 
 import gzip
-import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from stepwell.language.values import Json, loads
 from stepwell.tasks.item_reader.rows import Malformed
 from stepwell.tasks.objects import Fetched
+
+LARGEST: Final = 64 * 1024 * 1024
+"""Bytes of a manifest, which is read at once: a million files take some 100 bytes each."""
+
+LARGEST_UNPACKED: Final = 10 * 1024**3
+"""Bytes that a packed file may have inside: AWS reads no larger one (AWS Step Functions developer guide, quotas)."""
+
+_CHUNK: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,8 @@ class Part:
 
 def parts(path: Path, config: Mapping[str, Json], bucket: str) -> Sequence[Part]:
     """The files that a manifest names. Raises Malformed."""
+    if path.stat().st_size > LARGEST:
+        raise Malformed(f"The manifest has more than {LARGEST:,} bytes.")
     if config.get("ManifestType") == "ATHENA_DATA":
         return _athena(path, config)
     return _inventory(path, config, bucket)
@@ -40,7 +51,11 @@ def parts(path: Path, config: Mapping[str, Json], bucket: str) -> Sequence[Part]
 def _athena(path: Path, config: Mapping[str, Json]) -> Sequence[Part]:
     input_type = str(config.get("InputType"))
     found: list[Part] = []
-    for line in path.read_text("utf-8-sig").splitlines():
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Malformed("The manifest is no UTF-8 text.") from None
+    for line in text.splitlines():
         uri = line.strip().strip('"')
         if not uri:
             continue
@@ -66,14 +81,23 @@ def _inventory(path: Path, config: Mapping[str, Json], bucket: str) -> Sequence[
     return [Part(destination, key, input_type, given) for key in files]
 
 
-def unpacked(fetched: Fetched, key: str) -> Fetched:
-    """The file itself where it is compressed."""
+def unpacked(fetched: Fetched, key: str, largest: int = LARGEST_UNPACKED) -> Fetched:
+    """The file itself where it is compressed. Raises Malformed where it is no gzip file, or has more than `largest`
+    bytes inside; OSError where there is no room for it."""
     if not key.endswith(".gz"):
         return fetched
-    with (
-        gzip.open(fetched.path) as packed,
-        tempfile.NamedTemporaryFile(prefix="stepwell-items-", delete=False) as file,
-    ):
-        shutil.copyfileobj(packed, file)
-    fetched.discard()
+    with tempfile.NamedTemporaryFile(prefix="stepwell-items-", delete=False) as file:
+        try:
+            with gzip.open(fetched.path) as packed:
+                while chunk := packed.read(_CHUNK):
+                    if file.tell() + len(chunk) > largest:
+                        raise Malformed(f"{key} has more than {largest:,} bytes when it is unpacked.")
+                    file.write(chunk)
+        except BaseException as error:
+            Path(file.name).unlink()
+            if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+                raise Malformed(f"{key} cannot be unpacked: {error}") from None
+            raise
+        finally:
+            fetched.discard()
     return Fetched(Path(file.name), fetched.pin, temporary=True)
