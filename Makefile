@@ -4,8 +4,12 @@
 #   make test          all tests
 #   make check         format, lint, types, architecture
 #   make conformance   replay what AWS answered; RATCHET=write raises the bar to what passes now
+<<<<<<< HEAD
 #   make fuzz          bad input for every parser and every door; MINUTES=60 or COUNT=1000000, FUZZ="csv template" some
 #   make kill          the long kill test: 20 times kill -9 with 200 executions in mid-flight; SEED=n replays one
+=======
+#   make kill          the long kill test: 20 times kill -9 with 200 executions in mid-flight; KILLS=1000, SEED=n replays
+>>>>>>> 14b1751 (Keep the load of the kill test up, so that it may go on for 1,000 kills)
 #   make jsonata-suite run JSONata's official test suite; VERBOSE=--verbose tells each failing case
 #   make bench         the benchmarks; BENCH="chain polls" runs some of them
 #   make bench-large   those of 100,000 executions and more, once each
@@ -61,7 +65,7 @@ fuzz: $(VENV)/.installed-all
 	$(RUN) -m tests.fuzz $(if $(COUNT),--count $(COUNT),--minutes $(or $(MINUTES),2)) $(FUZZ)
 
 kill: $(VENV)/.installed-all
-	STEPWELL_KILL=long $(if $(SEED),STEPWELL_KILL_SEED=$(SEED)) $(RUN) -m pytest -s tests/faults/test_kill.py
+	STEPWELL_KILL=long $(if $(SEED),STEPWELL_KILL_SEED=$(SEED)) $(if $(KILLS),STEPWELL_KILLS=$(KILLS)) $(RUN) -m pytest -s tests/faults/test_kill.py
 
 jsonata-suite: $(VENV)/.installed-all
 	$(RUN) -m tools.jsonata_suite $(VENV)/cache $(VERBOSE)

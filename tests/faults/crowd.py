@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,9 @@ class Crowd:
     stopped: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
+    enough: threading.Event = field(default_factory=threading.Event)
 
-    def start(self, travellers: list[Traveller], pause: float = 0.0) -> None:
+    def start(self, travellers: Iterable[Traveller]) -> None:
         """Start executions one by one until each is acknowledged."""
         endpoint = self._endpoint()
         for traveller in travellers:
@@ -74,7 +76,16 @@ class Crowd:
             if answer is None:
                 return
             self.acknowledged[answer["executionArn"]] = traveller
-            time.sleep(pause)
+
+    def keep_up(self, at_once: int, coming: Iterator[Traveller]) -> None:
+        """Start further executions for those that have ended, until it is enough."""
+        endpoint = self._endpoint()
+        while not (self.enough.is_set() or self.over.is_set()):
+            members = {"stateMachineArn": MACHINE, "statusFilter": "RUNNING", "maxResults": 1000}
+            answer = self._insist(endpoint, "ListExecutions", **members)
+            if answer is not None:
+                self.start(islice(coming, max(0, at_once - len(answer["executions"]))))
+            time.sleep(0.1)
 
     def answer(self) -> None:
         """Answer the callbacks that handlers ask for, until it is over."""
