@@ -33,7 +33,7 @@ from stepwell.api.signature import region_of
 from stepwell.api.validation import compile_operation
 from stepwell.engine.errors import CannotSeal, Stopping
 from stepwell.language.values import Json
-from stepwell.store.protocol import StoreFull
+from stepwell.store.protocol import StoreError, StoreUnavailable
 
 MAX_BODY: Final = 2 * 1024 * 1024
 """Bytes of a request: a definition of 1 MB grows by the escapes that JSON in JSON takes."""
@@ -122,9 +122,12 @@ class AwsEndpoint:
             status, payload = 400, _fault_body(cannot_seal(str(refused)))
         except Stopping:
             status, payload = _unavailable("The server is shutting down")
-        except StoreFull as full:
-            _log.error("request %s: %s refused: %s", request_id, target.decode("latin-1"), full)
-            status, payload = _unavailable("The disk of the server is full. Nothing of this request was stored.")
+        except StoreUnavailable as error:
+            _log.error("request %s: %s refused: %s", request_id, target.decode("latin-1"), error)
+            status, payload = _unavailable(error.told)
+        except StoreError as error:
+            _log.error("request %s: %s failed: %s", request_id, target.decode("latin-1"), error)
+            status, payload = _failure(request_id)
         except Exception:
             _log.exception("request %s: %s failed", request_id, target.decode("latin-1"))
             status, payload = _failure(request_id)

@@ -37,11 +37,13 @@ def metrics_routes(context: ApiContext) -> list[BaseRoute]:
 class Metrics:
     def __init__(self, context: ApiContext) -> None:
         self._context = context
+        self._usable = True
 
     async def answer(self, _: Request) -> Response:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, PlatformCollector, ProcessCollector
         from prometheus_client.exposition import generate_latest
 
+        self._usable = await self._refusal() is None
         registry = CollectorRegistry()
         registry.register(self)
         ProcessCollector(registry=registry)
@@ -53,16 +55,23 @@ class Metrics:
         if self._context.closing.is_set():
             why = "the server is shutting down"
         else:
-            try:
-                await asyncio.wait_for(self._context.store.next_timer(0), _PATIENCE)
-            except TimeoutError:
-                why = f"the store has not answered within {_PATIENCE:g} s"
-            except StoreError as error:
-                why = str(error)
+            why = await self._refusal()
         if why is None:
             held_back = {"overloaded": True} if self._context.gate.load.is_too_high else {}
             return JSONResponse({"status": "ready", **held_back})
         return JSONResponse({"status": "not ready", "why": why}, 503)
+
+    async def _refusal(self) -> str | None:
+        """Why the store can be used for nothing now."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._context.store.next_timer(0)
+                await self._context.store.check()
+        except TimeoutError:
+            return f"the store has not answered within {_PATIENCE:g} s"
+        except StoreError as error:
+            return str(error)
+        return None
 
     def collect(self) -> Iterable[Metric]:
         """All metrics, as `prometheus_client` asks for them."""
@@ -102,6 +111,11 @@ class Metrics:
         yield CounterMetricFamily("stepwell_commits", "Groups of turns that were committed.", engine.commits)
         yield CounterMetricFamily("stepwell_committed_turns", "Turns in those groups.", engine.committed_turns)
         yield CounterMetricFamily("stepwell_commit_seconds", "Time that commits took.", engine.commit_seconds)
+        refused = CounterMetricFamily("stepwell_commits_refused", "Groups that were not stored.", labels=["reason"])
+        for reason, count in engine.refused.items():
+            refused.add_metric([reason], count)
+        yield refused
+        yield GaugeMetricFamily("stepwell_store_usable", "Whether commits are taken: 1 or 0.", self._usable)
         yield GaugeMetricFamily(
             "stepwell_tasks_in_flight", "Tasks that are being carried out.", self._context.engine.tasks_in_flight
         )

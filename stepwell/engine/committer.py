@@ -63,11 +63,12 @@ class Committer:
                 began = time.perf_counter()
                 try:
                     answers = list(await self._store.commit([record for record, _ in group]))
+                    self._metrics.commit(len(group), time.perf_counter() - began)
                 except StoreError as error:
                     answers = [error] * len(group)
+                    self._metrics.refuse(error.reason)
                 except Exception as error:  # a defect of the store must not leave anybody waiting
                     answers = [StoreError(f"{type(error).__name__}: {error}")] * len(group)
-                self._metrics.commit(len(group), time.perf_counter() - began)
                 for (_, answered), answer in zip(group, answers, strict=True):
                     try:
                         answered(answer)

@@ -17,7 +17,7 @@ from stepwell.machine.turn import Turn
 class Metrics:
     """`started` is by state machine (its ARN), `ended` by state machine and status, `events` by type. Children of map
     runs count for the machine that their run belongs to. `throttled` is how often an execution had to wait
-    before it could enter a state."""
+    before it could enter a state; `refused` is by the reason for which the store took no commit."""
 
     started: Counter[str] = field(default_factory=Counter)
     ended: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -27,6 +27,7 @@ class Metrics:
     committed_turns: int = 0
     commit_seconds: float = 0.0
     throttled: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
 
     @property
     def transitions(self) -> int:
@@ -49,3 +50,7 @@ class Metrics:
         self.commits += 1
         self.committed_turns += turns
         self.commit_seconds += seconds
+
+    def refuse(self, reason: str) -> None:
+        """A group of turns was not stored."""
+        self.refused[reason] += 1

@@ -129,7 +129,8 @@ class Timers:
         try:
             await self._fire(key, name, due)
         except StoreError as error:
-            logger.warning("a timer could not be taken in and will fire again: %s", error)
+            if not self._failed:  # once for all that fire now
+                logger.warning("timers could not be taken in and will fire again: %s", error)
             self._failed = True
             self._changed.set()
         except KeyError:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from stepwell.store.catalog import (
     ActivityRow,
@@ -57,7 +57,9 @@ __all__ = [
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
+    "StoreLost",
     "StoreTooNew",
+    "StoreUnavailable",
     "TimerRow",
     "TurnRecord",
     "VersionRow",
@@ -67,11 +69,10 @@ SCHEMA_NOTE = "Times are milliseconds since 1970 (UTC); texts are UTF-8."
 
 
 class StoreError(Exception):
-    """The store cannot be opened or used; the message says what is wrong and what to do about it."""
+    """The store cannot be opened or used; the message says what is wrong and what to do about it. `reason` is one word
+    for it."""
 
-
-class StoreBusy(StoreError):
-    """Another server has the store open."""
+    reason: ClassVar[str] = "other"
 
 
 class StoreTooNew(StoreError):
@@ -81,9 +82,34 @@ class StoreTooNew(StoreError):
 class StoreCorrupt(StoreError):
     """The file is not a sound database."""
 
+    reason = "corrupt"
 
-class StoreFull(StoreError):
+
+class StoreUnavailable(StoreError):
+    """Nothing can be stored now. `told` is what clients may know of it."""
+
+    told: ClassVar[str]
+
+
+class StoreBusy(StoreUnavailable):
+    """Another server has the store open."""
+
+    reason = "busy"
+    told = "The database of the server is in use by another program. Nothing of this was stored."
+
+
+class StoreFull(StoreUnavailable):
     """The disk is full, or the file cannot be written: nothing of the refused commit has happened."""
+
+    reason = "full"
+    told = "The disk of the server is full, or cannot be written. Nothing of this was stored."
+
+
+class StoreLost(StoreUnavailable):
+    """The file was removed, replaced or damaged while it was open: what is stored in it may never be found again."""
+
+    reason = "lost"
+    told = "The database of the server was removed, replaced or damaged. Do not count on this being stored."
 
 
 class Answer(Enum):
@@ -258,6 +284,10 @@ class Store(Catalog, Protocol):
 
     async def close(self) -> None:
         """Finish what is under way and let go of the store."""
+        ...
+
+    async def check(self) -> None:
+        """Whether a commit would be taken now. Raises StoreError where not, as a commit would."""
         ...
 
     @property

@@ -48,7 +48,7 @@ async def one_group(writer: Writer) -> AsyncIterator[None]:
 
 class TestGroups:
     async def test_all_that_waits_goes_into_one_transaction(self, files: Files) -> None:
-        writer = Writer(files.writer, files.path)
+        writer = Writer(files.writer, files.path, files.anchor)
         await writer.commit([first_turn(1)])
         statements: list[str] = []
         async with one_group(writer):
@@ -67,7 +67,7 @@ class TestGroups:
         await writer.close()
 
     async def test_what_cannot_be_stored_fails_alone(self, files: Files) -> None:
-        writer = Writer(files.writer, files.path)
+        writer = Writer(files.writer, files.path, files.anchor)
         async with one_group(writer):
             good = asyncio.create_task(writer.commit([first_turn(1)]))
             bad = asyncio.create_task(writer.commit([replace(first_turn(2), payloads={b"h": "\ud800"})]))
@@ -79,7 +79,7 @@ class TestGroups:
         await writer.close()
 
     async def test_small_writes_that_raise_fail_alone(self, files: Files) -> None:
-        writer = Writer(files.writer, files.path)
+        writer = Writer(files.writer, files.path, files.anchor)
 
         def fail(connection: sqlite3.Connection) -> None:
             catalog.put_definition(connection, "half", "written")
@@ -96,7 +96,7 @@ class TestGroups:
         await writer.close()
 
     async def test_turns_that_change_nothing_listed_leave_the_listing_indexes_alone(self, files: Files) -> None:
-        writer = Writer(files.writer, files.path)
+        writer = Writer(files.writer, files.path, files.anchor)
         await writer.commit([first_turn(1)])
         statements: list[str] = []
         files.writer.set_trace_callback(statements.append)
@@ -107,7 +107,7 @@ class TestGroups:
         await writer.close()
 
     async def test_a_group_may_be_larger_than_a_statement(self, files: Files) -> None:
-        writer = Writer(files.writer, files.path)
+        writer = Writer(files.writer, files.path, files.anchor)
         answers = await writer.commit([first_turn(key) for key in range(1, 1001)])
         assert set(answers) == {Answer.ACCEPTED}
         assert len(executions.running(files.reader, 0, 2000)) == 1000

@@ -21,7 +21,7 @@ from stepwell.api.context import ApiContext
 from stepwell.api.hosts import host_guard
 from stepwell.engine.errors import Stopping
 from stepwell.language.values import Json
-from stepwell.store.protocol import StoreFull
+from stepwell.store.protocol import StoreUnavailable
 from stepwell.tasks.invocation import CallRefused
 from stepwell.tasks.lambda_service import FunctionNotFound
 
@@ -85,9 +85,9 @@ def answering(context: ApiContext, handle: Handler) -> Handler:
             return Response(status_code=400)  # nobody reads it
         except Stopping:
             fault = LambdaFault("ServiceException", "The server is shutting down", 503)
-        except StoreFull as full:
-            _log.error("request %s: %s refused: %s", request_id, request.url.path, full)
-            fault = LambdaFault("ServiceException", "The disk of the server is full. Nothing was stored.", 503)
+        except StoreUnavailable as error:
+            _log.error("request %s: %s refused: %s", request_id, request.url.path, error)
+            fault = LambdaFault("ServiceException", error.told, 503)
         except Exception:
             _log.exception("request %s: %s failed", request_id, request.url.path)
             message = f"The request failed inside the server; its log tells more under the request id {request_id}"

@@ -25,7 +25,7 @@ from stepwell.api.hosts import host_guard
 from stepwell.api.request import Answer
 from stepwell.api.signature import region_of
 from stepwell.engine.errors import Stopping
-from stepwell.store.protocol import StoreFull
+from stepwell.store.protocol import StoreUnavailable
 
 _log = logging.getLogger("stepwell.api")
 
@@ -116,11 +116,9 @@ def answering(context: ApiContext, handle: Handler) -> Route:
             return Response(status_code=400)  # nobody reads it
         except Stopping:
             fault = SchedulerFault("InternalServerException", "The server is shutting down", 503)
-        except StoreFull as full:
-            _log.error("request %s: %s refused: %s", request_id, request.url.path, full)
-            fault = SchedulerFault(
-                "InternalServerException", "The disk of the server is full. Nothing was stored.", 503
-            )
+        except StoreUnavailable as error:
+            _log.error("request %s: %s refused: %s", request_id, request.url.path, error)
+            fault = SchedulerFault("InternalServerException", error.told, 503)
         except Exception:
             _log.exception("request %s: %s failed", request_id, request.url.path)
             message = f"The request failed inside the server; its log tells more under the request id {request_id}"

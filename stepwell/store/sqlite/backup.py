@@ -59,6 +59,7 @@ def restore(copy: Path, database: Path) -> Path | None:
         shutil.copyfile(copy, made)
         kept = _set_aside(database)
         _settle(made, database)
+        lock.end()
     except (sqlite3.Error, OSError) as error:
         raise translate(error, database) from error
     finally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from stepwell.store.protocol import StoreBusy, StoreCorrupt, StoreError, StoreFull
+from stepwell.store.protocol import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 
 _PRIMARY = 0xFF  # an extended result code carries the primary one in its low byte
 
@@ -53,6 +53,8 @@ def corrupt(path: Path, finding: str) -> StoreCorrupt:
 
 def lies_in_the_data(error: Exception) -> bool:
     """Whether what was to be written caused the error, so that other writes may well succeed."""
+    if isinstance(error, StoreUnavailable):
+        return False
     code = _code(error)
     return code is None or code in (
         sqlite3.SQLITE_CONSTRAINT,

@@ -3,20 +3,26 @@
 Rules that must stay true here:
 - The lock comes first and goes last; whatever fails in between lets go of all that was taken, and harms nothing.
 - A new file that could not be made completely is not left behind.
+- No empty database is made in the place of one that was removed and has left its log.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from stepwell.store.protocol import StoreError
+from stepwell.store.sqlite.anchor import Anchor
 from stepwell.store.sqlite.connection import connect, connect_reader, set_up_writer
-from stepwell.store.sqlite.faults import translate
+from stepwell.store.sqlite.faults import corrupt, translate
 from stepwell.store.sqlite.lock import FileLock
 from stepwell.store.sqlite.schema import check_header, check_identity, check_soundness, migrate
+
+logger = logging.getLogger("stepwell.store")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,7 @@ class Files:
 
     path: Path
     lock: FileLock
+    anchor: Anchor
     writer: sqlite3.Connection
     reader: sqlite3.Connection
     lister: sqlite3.Connection
@@ -35,7 +42,10 @@ class Files:
         self.lister.close()
         with suppress(sqlite3.Error):  # a full disk, say: the log stays next to the file, and nothing is lost
             self.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not self.anchor.damaged:
+            self.lock.end()
         self.writer.close()
+        self.anchor.close()
         self.lock.release()
 
 
@@ -46,6 +56,7 @@ def open_files(path: Path) -> Files:
         lock = FileLock.acquire(path)
         on_failure.callback(lock.release)
         try:
+            _check_together(path, lock)
             if not path.exists():
                 on_failure.callback(_remove, path)
             check_header(path)
@@ -59,17 +70,24 @@ def open_files(path: Path) -> Files:
             reader = connect_reader(path)
             on_failure.callback(reader.close)
             lister = connect_reader(path)
+            on_failure.callback(lister.close)
+            anchor = Anchor(path)
+            on_failure.callback(anchor.close)
+            sync_folder(path.parent)
+            lock.begin()
         except (sqlite3.Error, OSError) as error:
             raise translate(error, path) from error
         on_failure.pop_all()
-    return Files(path=path, lock=lock, writer=writer, reader=reader, lister=lister)
+    return Files(path=path, lock=lock, anchor=anchor, writer=writer, reader=reader, lister=lister)
 
 
 def _make_folder(path: Path) -> None:
     if path.is_dir():
         raise StoreError(f"{path} is a folder. Name a file in it, such as {path / 'stepwell.db'}.")
     try:
-        path.parent.mkdir(exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir()
+            sync_folder(path.parent.parent)
     except FileNotFoundError:
         raise StoreError(
             f"{path} cannot be made: the folder {path.parent.parent} does not exist. Make it, or name another path."
@@ -79,6 +97,39 @@ def _make_folder(path: Path) -> None:
             f"{path} cannot be made: the folder {path.parent} is missing and cannot be made ({error.strerror}). "
             "Make it, or name another path."
         ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of a folder on the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_together(path: Path, lock: FileLock) -> None:
+    """Raise StoreCorrupt where a database was taken away after a crash: SQLite would begin anew without a word."""
+    log = _beside(path, "-wal")
+    has_data, has_log = _size(path) > 0, _size(log) > 0
+    if has_log and not has_data:
+        raise corrupt(path, f"it is {'empty' if path.exists() else 'missing'}, but its log {log.name} is here")
+    if lock.logged and not has_data:
+        missing = (
+            f"the last server was not stopped in order, and it is missing (to begin anew, remove {path.name}.lock)"
+        )
+        raise corrupt(path, missing)
+    if lock.logged and not log.exists():
+        logger.warning(
+            "the last server was not stopped in order, and its log %s is not here: if no other program has opened the"
+            " database since, which moves the log into it, the log was removed and the newest commits with it",
+            log,
+        )
+
+
+def _size(path: Path) -> int:
+    """0 where there is no such file."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def _remove(path: Path) -> None:

@@ -54,7 +54,7 @@ class SqliteStore:
         """`queue` makes what stands between the event loop and each connection: a thread, if nothing else is said."""
         self._files = opened
         self._let_go = let_go
-        self._writer = Writer(opened.writer, opened.path, queue)
+        self._writer = Writer(opened.writer, opened.path, opened.anchor, queue)
         self._reader = Reader(opened.reader, opened.path, "stepwell-store-reader", _BATCH, queue)
         self._lister = Reader(opened.lister, opened.path, "stepwell-store-lister", 1, queue)
         self._machines = KnownMachines()
@@ -76,6 +76,9 @@ class SqliteStore:
         """
         opened = await asyncio.to_thread(open_files, path)
         return cls(opened, let_go)
+
+    async def check(self) -> None:
+        await self._writer.check()
 
     async def close(self) -> None:
         if self._closing is None:

@@ -1,25 +1,31 @@
 """The one writer: all that waits goes into one durable transaction.
 
 Rules that must stay true here:
-- Only this thread writes. What it has answered is on the disk (`synchronous = FULL`).
+- Only this thread writes. What it has answered is on the disk (`synchronous = FULL`), in the file of that name.
 - A transaction that fails leaves nothing behind, and the next one is tried afresh.
+- That nothing can be stored is logged once, and once more when it can again.
 - What cannot be stored (a text that is no Unicode, say) fails its own caller only: the group is then written
   call by call.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from stepwell.store.protocol import Answer, TurnRecord
+from stepwell.store.sqlite.anchor import Anchor
 from stepwell.store.sqlite.faults import lies_in_the_data, translate
 from stepwell.store.sqlite.lane import AnyJob, Job, Lane, MakeQueue
 from stepwell.store.sqlite.turns import Group
 
 T = TypeVar("T")
+
+logger = logging.getLogger("stepwell.store")
 
 
 class _Commit(Job[Sequence[Answer]]):
@@ -35,9 +41,11 @@ class _Commit(Job[Sequence[Answer]]):
 class Writer:
     """Owns the only connection that writes, and the thread that it is used on."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, queue: MakeQueue = Lane) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, anchor: Anchor, queue: MakeQueue = Lane) -> None:
         self._connection = connection
         self._path = path
+        self._anchor = anchor
+        self._failing_since: float | None = None
         self._lane = queue("stepwell-store-writer", self._serve, None)
 
     async def commit(self, turns: Sequence[TurnRecord]) -> Sequence[Answer]:
@@ -51,12 +59,17 @@ class Writer:
         """
         return await self._lane.do(Job(work))
 
+    async def check(self) -> None:
+        """Raises StoreError where a commit would. Where the last one has failed, something is written to find out."""
+        await self._lane.do(Job(_write_something if self._failing_since is not None else _nothing))
+
     async def close(self) -> None:
         """Write what waits, then end the thread."""
         await self._lane.close()
 
     def _serve(self, batch: Sequence[AnyJob]) -> None:
         error = self._attempt(batch)
+        self._tell(error)
         if error is None:
             return
         if len(batch) > 1 and lies_in_the_data(error):
@@ -70,9 +83,12 @@ class Writer:
     def _attempt(self, batch: Sequence[AnyJob]) -> Exception | None:
         """One transaction with all of the batch. The error where it failed; then nothing has happened."""
         try:
+            if self._anchor.lost:
+                self._anchor.check()
             self._connection.execute("BEGIN IMMEDIATE")
             self._fill(batch)
             self._connection.execute("COMMIT")
+            self._anchor.check()
         except Exception as error:
             try:
                 if self._connection.in_transaction:
@@ -81,6 +97,16 @@ class Writer:
                 pass  # SQLite has rolled back by itself; the first error is the one to tell
             return error
         return None
+
+    def _tell(self, error: Exception | None) -> None:
+        """Log the change where commits begin to fail for all, and where they succeed again."""
+        if error is None:
+            if self._failing_since is not None:
+                seconds, self._failing_since = time.monotonic() - self._failing_since, None
+                logger.warning("%s takes commits again, after %.1f s", self._path, seconds)
+        elif self._failing_since is None and not lies_in_the_data(error):
+            self._failing_since = time.monotonic()
+            logger.error("nothing can be stored: %s", translate(error, self._path))
 
     def _fill(self, batch: Sequence[AnyJob]) -> None:
         commits = [job for job in batch if isinstance(job, _Commit)]
@@ -97,3 +123,7 @@ class Writer:
 
 def _nothing(_: sqlite3.Connection) -> Sequence[Answer]:
     return ()
+
+
+def _write_something(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE meta SET value = value WHERE name = 'migrated_by'")
