@@ -4,12 +4,9 @@
 #   make test          all tests
 #   make check         format, lint, types, architecture
 #   make conformance   replay what AWS answered; RATCHET=write raises the bar to what passes now
-<<<<<<< HEAD
 #   make fuzz          bad input for every parser and every door; MINUTES=60 or COUNT=1000000, FUZZ="csv template" some
-#   make kill          the long kill test: 20 times kill -9 with 200 executions in mid-flight; SEED=n replays one
-=======
+#   make faults        the long form of tests/faults: power cuts, full disks, moved clocks, wild handlers and clients
 #   make kill          the long kill test: 20 times kill -9 with 200 executions in mid-flight; KILLS=1000, SEED=n replays
->>>>>>> 14b1751 (Keep the load of the kill test up, so that it may go on for 1,000 kills)
 #   make jsonata-suite run JSONata's official test suite; VERBOSE=--verbose tells each failing case
 #   make bench         the benchmarks; BENCH="chain polls" runs some of them
 #   make bench-large   those of 100,000 executions and more, once each
@@ -21,7 +18,7 @@ RUN := $(VENV)/bin/python
 CONFORMANCE := $(or $(STEPWELL_CONFORMANCE),../shared/conformance)
 SOURCES := stepwell apps tests benchmarks tools
 
-.PHONY: help demo test check conformance fuzz kill jsonata-suite bench bench-large wheel clean
+.PHONY: help demo test check conformance fuzz faults kill jsonata-suite bench bench-large wheel clean
 
 help:
 	@sed -n '3,/^$$/s/^#//p' Makefile
@@ -45,7 +42,7 @@ demo: $(VENV)/.installed-apps
 	@$(RUN) -m apps.demo $(APPS)
 
 test: $(VENV)/.installed-all
-	@tools/install_browser.sh
+	@tools/install_packages.sh chromium chromedriver strace faketime
 	$(RUN) -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/.installed-all
@@ -63,6 +60,10 @@ conformance: $(VENV)/.installed-conformance
 
 fuzz: $(VENV)/.installed-all
 	$(RUN) -m tests.fuzz $(if $(COUNT),--count $(COUNT),--minutes $(or $(MINUTES),2)) $(FUZZ)
+
+faults: $(VENV)/.installed-all
+	@tools/install_packages.sh strace faketime
+	STEPWELL_FAULTS=long $(if $(SEED),STEPWELL_FAULTS_SEED=$(SEED)) $(RUN) -m pytest -s tests/faults
 
 kill: $(VENV)/.installed-all
 	STEPWELL_KILL=long $(if $(SEED),STEPWELL_KILL_SEED=$(SEED)) $(if $(KILLS),STEPWELL_KILLS=$(KILLS)) $(RUN) -m pytest -s tests/faults/test_kill.py

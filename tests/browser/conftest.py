@@ -31,7 +31,7 @@ def browser(tmp_path: Path) -> Iterator[WebDriver]:
     """A browser with a new profile. Left out where there is none."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
-        pytest.skip("chromium and chromedriver are not installed: tools/install_browser.sh does it")
+        pytest.skip("not installed: tools/install_packages.sh chromium chromedriver")
     options = Options()
     options.binary_location = chromium
     for option in (*_OPTIONS, f"--user-data-dir={tmp_path / 'profile'}"):
