@@ -20,6 +20,7 @@ from collections.abc import Coroutine, Sequence
 from stepwell.engine.clock import Clock
 from stepwell.engine.committer import Answered, Committer
 from stepwell.engine.errors import AlreadyStarted, Refused
+from stepwell.engine.first_turns import first_turns
 from stepwell.engine.live import Live, Post, restore
 from stepwell.engine.notices import told_by
 from stepwell.engine.outside import Outside
@@ -31,7 +32,7 @@ from stepwell.language.errors import Overrun
 from stepwell.language.model import Task
 from stepwell.machine.execution import Execution, Frame
 from stepwell.machine.stimulus import Continue, Start, Stimulus, TimerFired
-from stepwell.machine.turn import UNBORN, Turn
+from stepwell.machine.turn import Turn
 from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
 
 logger = logging.getLogger("stepwell.engine")
@@ -110,28 +111,23 @@ class Driver:
             await self._load(live)
         return live
 
-    async def begin(self, lead: TurnRecord, answered: Answered, lives: Sequence[Live]) -> None:
-        """Start executions of one program in the commit of `lead`, with which they stand and fall.
-
-        One whose first turn takes long is born without it, and goes on as what a spent budget has left.
-        """
+    async def first_turns(self, lives: Sequence[Live]) -> list[Turn]:
+        """The first turns of executions of one program, which `begin` is to start."""
         if lives and (compiled := lives[0].compiled) is not None and compiled.activities:
             assert lives[0].execution is not None
             absent = await self._absent(lives[0].execution, compiled)
             for live in lives:
                 assert live.execution is not None
                 live.execution.absent = absent
+        return await first_turns(self._turns, self._clock, lives)
+
+    def begin(self, lead: TurnRecord, answered: Answered, lives: Sequence[Live], turns: Sequence[Turn]) -> None:
+        """Start executions with their first turns in the commit of `lead`, with which they stand and fall."""
         self._committer.add(lead, answered)
-        for live in lives:
+        now = self._clock.now()
+        for live, turn in zip(lives, turns, strict=True):
             self.add(live)
-            assert live.execution is not None
-            assert live.compiled is not None
-            now = self._clock.now() if live.clock is None else live.clock
-            try:
-                turn = self._turns.at_once(live.compiled.program, live.execution, Start(), now, os.urandom(32))
-            except Overrun:
-                turn = UNBORN
-            self._take_over(live, Post(Start()), Start(), now, turn)
+            self._take_over(live, Post(Start()), Start(), now if live.clock is None else live.clock, turn)
 
     def wake(self, key: int) -> None:
         """Set an execution going that waits for nothing outside: one on a virtual clock, after a restart."""

@@ -103,7 +103,7 @@ def messages_of(identity: NewExecution, turn: Turn, clock: int | None, *, first:
     if turn.status != "RUNNING":
         if identity.awaited_by is not None:
             rows.append(EffectRow(turn.last_event_id, MESSAGE, ENDED, None, b""))
-        elif identity.map_run_arn is not None:
+        elif identity.map_run_arn is not None and not first:  # else the map run's own turn counts it
             data = orjson.dumps((identity.parent_key, turn.status, identity.item_count, clock))
             rows.append(EffectRow(turn.last_event_id, MESSAGE, CHILD_ENDED, None, data))
     return rows

@@ -2,7 +2,8 @@
 
 Rules that must stay true here:
 - Its children begin in the commit that moves the cursor behind their items: none is lost, and none begins twice.
-- Children that have ended are taken in by the batch, in the commit that settles their messages.
+- Children that end later are taken in by the batch, in the commit that settles their messages; those that end with
+  their first turn are counted in the very commit that they begin in.
 - What it does next follows from its stored progress alone, so that it can be dropped and loaded at any time.
 - Memory holds a bounded part of the items, and no results.
 """
@@ -20,15 +21,17 @@ from stepwell.engine.clock import Clock
 from stepwell.engine.driver import Driver
 from stepwell.engine.live import Live
 from stepwell.engine.map_run.again import Again
+from stepwell.engine.map_run.batches import Batch
 from stepwell.engine.map_run.births import Births
 from stepwell.engine.map_run.data_set import DataSets
 from stepwell.engine.map_run.ending import finish, sweep
 from stepwell.engine.map_run.intake import Intake, room
-from stepwell.engine.map_run.order import Batch, Order
+from stepwell.engine.map_run.order import Order
 from stepwell.engine.map_run.progress import Ending, Progress, Redriven, decode, encode
 from stepwell.engine.programs import Programs
 from stepwell.engine.records import MAP_RUN_ENDED, MESSAGE
 from stepwell.machine.stimulus import Stop
+from stepwell.machine.turn import Turn
 from stepwell.store.protocol import (
     Answer,
     EffectRow,
@@ -258,13 +261,16 @@ class Actor:
                 post.reply.set_result(False)
 
     def _taken_in(self, posts: Sequence[_Post]) -> tuple[Progress, list[tuple[int, int]]]:
+        ended = [post.event for post in posts if isinstance(post.event, ChildEnded)]
+        settled = [child.message for child in ended]
         progress = self.progress
-        settled: list[tuple[int, int]] = []
+        if ended:
+            at = max((child.at for child in ended if child.at is not None), default=None)
+            progress = progress.children_ended([(child.status, child.items) for child in ended], at)
         for post in posts:
             match post.event:
-                case ChildEnded(message, status, items, at):
-                    settled.append(message)
-                    progress = progress.child_ended(status, items, at)
+                case ChildEnded():
+                    pass
                 case Aborted(message):
                     settled.append(message)
                     progress = progress.aborted(message[1])
@@ -275,9 +281,7 @@ class Actor:
                     self._swept = False
                 case Updated(changes):
                     progress = replace(progress, **changes)
-        if progress.ending is None and progress.exceeds_tolerance:
-            progress = replace(progress, ending=Ending("FAILED", *_THRESHOLD))
-        return progress, settled
+        return _judged(progress), settled
 
     async def _wind_up(self) -> bool:
         """End the run where nothing of it runs any more, or end the children that nobody wants."""
@@ -303,15 +307,17 @@ class Actor:
     async def _commit(self, progress: Progress, settled: Sequence[tuple[int, int]], batches: Sequence[Batch]) -> None:
         now = self._around.clock.now()
         lives = await self._births.lives(self.progress, batches, now, self.version + 1)
+        turns = await self._around.driver.first_turns(lives)
         if lives:
-            progress = replace(progress, last_key=lives[-1].key)
+            ended = [(turn.status, batch.items) for batch, turn in zip(batches, turns, strict=True) if _ended(turn)]
+            progress = _judged(replace(progress, last_key=lives[-1].key).children_ended(ended))
         record = TurnRecord(
             key=self.key,
             version=self.version + 1,
             change=replace(self._change, data=encode(progress)),
             settled=settled,
         )
-        await self._stored(record, lives)
+        await self._stored(record, lives, turns)
         self.progress = progress
 
     async def _reopen(self, asked: Redriven, settled: Sequence[tuple[int, int]]) -> None:
@@ -334,7 +340,7 @@ class Actor:
                 data=encode(progress),
             )
         record = TurnRecord(key=self.key, version=self.version + 1, change=change, effects=effects, settled=settled)
-        await self._stored(record, [])
+        await self._stored(record)
         for row in told:
             self._around.told(self.key, row)
         await self.close()
@@ -365,22 +371,33 @@ class Actor:
             effects_removed=(STANDING,),
             effects=() if status == "ABORTED" else (self._end_message(progress),),
         )
-        await self._stored(record, [])
+        await self._stored(record)
         self.progress = progress
         for row in record.effects:
             self._around.told(self.key, row)
 
-    async def _stored(self, record: TurnRecord, lives: Sequence[Live]) -> None:
+    async def _stored(self, record: TurnRecord, lives: Sequence[Live] = (), turns: Sequence[Turn] = ()) -> None:
         answered: asyncio.Future[Answer | StoreError] = asyncio.get_running_loop().create_future()
 
         def answer(found: Answer | StoreError) -> None:
             if not answered.done():
                 answered.set_result(found)
 
-        await self._around.driver.begin(record, answer, lives)
+        self._around.driver.begin(record, answer, lives, turns)
         found = await answered
         if isinstance(found, StoreError):
             raise found
         if found is not Answer.ACCEPTED:
             raise StoreError("the map run has changed in the meantime")
         self.version, self._change = record.version, record.change
+
+
+def _ended(turn: Turn) -> bool:
+    return turn.status != "RUNNING"
+
+
+def _judged(progress: Progress) -> Progress:
+    """The progress, about to fail where more has failed than the definition bears."""
+    if progress.ending is None and progress.exceeds_tolerance:
+        return replace(progress, ending=Ending("FAILED", *_THRESHOLD))
+    return progress

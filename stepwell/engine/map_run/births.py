@@ -13,7 +13,8 @@ from uuid import UUID, uuid5
 
 from stepwell.engine.express_log import Logging
 from stepwell.engine.live import Live, new_execution
-from stepwell.engine.map_run.order import Batch, Order
+from stepwell.engine.map_run.batches import Batch
+from stepwell.engine.map_run.order import Order
 from stepwell.engine.map_run.progress import Progress
 from stepwell.engine.programs import Compiled, Programs, definition_hash
 from stepwell.store.protocol import NewExecution, Store

@@ -12,22 +12,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from stepwell.engine.map_run.data_set import Item
 from stepwell.language.model import Distribution, Map, Parallel, Program
 from stepwell.language.scope import Scope
 from stepwell.language.values import Json, dumps, loads
 from stepwell.machine.entropy import Entropy
 
+MOST_ITEMS = 20_000  # of a batch that nothing else closes
 _MOST_BYTES = 262_144
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The input of a child, the number of its items, and the cursor behind the last of them."""
+class Batcher:
+    """What bounds a batch, and how the text of its input begins: all up to its first item."""
 
-    input: str
-    items: int
-    cursor: Json
+    most_items: int
+    most_bytes: int
+    head: str
 
 
 class Order:
@@ -45,7 +45,7 @@ class Order:
         self.about = cast(str, members["about"])
         self.reader = cast("dict[str, Json] | None", members["reader"])
         self.writer = cast("dict[str, Json] | None", members["writer"])
-        self._batcher = cast("dict[str, Json] | None", members["batcher"])
+        self.batcher = _batcher(cast("dict[str, Json] | None", members["batcher"]))
 
     @property
     def max_items(self) -> int:
@@ -62,49 +62,8 @@ class Order:
         """Whether each item is evaluated, which may take long."""
         return self.state.item_selector is not None
 
-    def batches(self, items: Sequence[Item], first: int, whole: bool, limit: int, now: int) -> list[Batch]:
-        """The inputs of the next children, at most `limit`, from items that begin with number `first`.
-
-        Where it is not the `whole` rest of the items, a last batch that more items could join is left out. Raises
-        QueryError.
-        """
-        if self._batcher is None:
-            return [
-                Batch(dumps(self._selected(first + offset, item.value, now)), 1, item.cursor)
-                for offset, item in enumerate(items[:limit])
-            ]
-        return self._filled(self._batcher, items, first, whole, limit, now)
-
-    def _filled(
-        self, batcher: dict[str, Json], items: Sequence[Item], first: int, whole: bool, limit: int, now: int
-    ) -> list[Batch]:
-        most = cast(int, batcher["max_items"] or 0) or len(items) + 1
-        room = min(cast(int, batcher["max_bytes"] or 0) or _MOST_BYTES, _MOST_BYTES)
-        shared = {"BatchInput": batcher["input"]} if batcher["has_input"] else {}
-        frame = len(dumps({**shared, "Items": []}).encode())
-        batches: list[Batch] = []
-        held: list[Json] = []
-        size, cursor = frame, None
-
-        def close() -> None:
-            batches.append(Batch(dumps({**shared, "Items": held}), len(held), cursor))
-
-        for offset, item in enumerate(items):
-            value = self._selected(first + offset, item.value, now)
-            length = len(dumps(value).encode()) + 1
-            if held and (len(held) == most or size + length > room):
-                close()
-                held, size = [], frame
-                if len(batches) == limit:
-                    return batches
-            held.append(value)
-            size += length
-            cursor = item.cursor
-        if held and (whole or len(held) == most) and len(batches) < limit:
-            close()
-        return batches
-
-    def _selected(self, index: int, value: Json, now: int) -> Json:
+    def selected(self, index: int, value: Json, now: int) -> Json:
+        """An item after ItemSelector. Raises QueryError."""
         selector = self.state.item_selector
         if selector is None:
             return value
@@ -126,6 +85,17 @@ class Order:
             size=self._size,
             opaque=self.opaque,
         )
+
+
+def _batcher(members: dict[str, Json] | None) -> Batcher | None:
+    if members is None:
+        return None
+    shared = {"BatchInput": members["input"]} if members["has_input"] else {}
+    return Batcher(
+        min(cast(int, members["max_items"] or 0) or MOST_ITEMS, MOST_ITEMS),
+        min(cast(int, members["max_bytes"] or 0) or _MOST_BYTES, _MOST_BYTES),
+        dumps({**shared, "Items": []}).removesuffix("]}"),
+    )
 
 
 def _find(program: Program, place: Sequence[str | int]) -> Map:

@@ -7,6 +7,8 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -33,9 +35,10 @@ class Counts:
         """After so many have begun; `known` says that the total has counted them before."""
         return replace(self, total=self.total + (0 if known else number), running=self.running + number)
 
-    def ended(self, status: str, number: int) -> Counts:
-        name = status.lower()
-        return replace(self, running=self.running - number, **{name: getattr(self, name) + number})
+    def ended(self, numbers: Mapping[str, int]) -> Counts:
+        """After so many have ended with each status."""
+        changed = {status.lower(): getattr(self, status.lower()) + number for status, number in numbers.items()}
+        return replace(self, running=self.running - sum(numbers.values()), **changed)
 
     def moved(self, status: str, number: int) -> Counts:
         """After so many with this status were taken from here; a negative number puts them here."""
@@ -117,10 +120,16 @@ class Progress:
     left: Counts = field(default_factory=Counts)
     left_items: Counts = field(default_factory=Counts)
 
-    def child_ended(self, status: str, items: int, at: int | None) -> Progress:
+    def children_ended(self, ended: Iterable[tuple[str, int]], at: int | None = None) -> Progress:
+        """After children have ended, each with its status and the number of its items; `at` is the latest time of a
+        virtual clock."""
+        children: Counter[str] = Counter()
+        items: Counter[str] = Counter()
+        for status, number in ended:
+            children[status] += 1
+            items[status] += number
         clock = self.clock if at is None or self.clock is None else max(self.clock, at)
-        executions, counted = self.executions.ended(status, 1), self.items.ended(status, items)
-        return replace(self, executions=executions, items=counted, clock=clock)
+        return replace(self, executions=self.executions.ended(children), items=self.items.ended(items), clock=clock)
 
     def aborted(self, id: int) -> Progress:
         """After the parent's word that it waits no longer, which names the event that began or redrove the run."""
