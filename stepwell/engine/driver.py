@@ -32,7 +32,7 @@ from stepwell.language.errors import Overrun
 from stepwell.language.model import Task
 from stepwell.machine.execution import Execution, Frame
 from stepwell.machine.stimulus import Continue, Start, Stimulus, TimerFired
-from stepwell.machine.turn import Turn
+from stepwell.machine.turn import UNBORN, Turn
 from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
 
 logger = logging.getLogger("stepwell.engine")

@@ -174,7 +174,7 @@ def test_wherever_it_crashes_every_row_has_one_child(path: Path, bucket: Path, k
 
 
 def test_an_object_that_has_changed_in_the_meantime_is_not_read_on(path: Path, bucket: Path) -> None:
-    bucket.joinpath("in.json").write_text(json.dumps([0] * 150))
+    bucket.joinpath("in.json").write_text(json.dumps([0] * 1500))
 
     async def begin(here: Life) -> None:
         await here.create("Parent", distributed(ItemReader=reader("in.json", InputType="JSON")))
@@ -186,5 +186,5 @@ def test_an_object_that_has_changed_in_the_meantime_is_not_read_on(path: Path, b
         assert "has changed" in (row.change.cause or "")
 
     assert not live(path, begin, commits=2, **data(bucket))
-    bucket.joinpath("in.json").write_text(json.dumps([1] * 160))
+    bucket.joinpath("in.json").write_text(json.dumps([1] * 1600))
     assert live(path, recover, **data(bucket))

@@ -13,27 +13,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from stepwell.engine.clock import Clock
 from stepwell.engine.driver import Driver
-from stepwell.engine.live import Live
 from stepwell.engine.map_run.again import Again
 from stepwell.engine.map_run.batches import Batch
 from stepwell.engine.map_run.births import Births
+from stepwell.engine.map_run.commits import Commits
 from stepwell.engine.map_run.data_set import DataSets
 from stepwell.engine.map_run.ending import finish, sweep
 from stepwell.engine.map_run.intake import Intake, room
 from stepwell.engine.map_run.order import Order
+from stepwell.engine.map_run.post import Aborted, AskedAgain, ChildEnded, Event, Post, Updated
 from stepwell.engine.map_run.progress import Ending, Progress, Redriven, decode, encode
 from stepwell.engine.programs import Programs
 from stepwell.engine.records import MAP_RUN_ENDED, MESSAGE
 from stepwell.machine.stimulus import Stop
 from stepwell.machine.turn import Turn
 from stepwell.store.protocol import (
-    Answer,
     EffectRow,
     ExecutionChange,
     NewExecution,
@@ -68,64 +67,24 @@ class Surroundings:
     told: Callable[[int, EffectRow], None]
 
 
-@dataclass(frozen=True, slots=True)
-class ChildEnded:
-    """`message` is the child's key and the id of the message that tells it; `at` the time of a virtual clock."""
-
-    message: tuple[int, int]
-    status: str
-    items: int
-    at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Aborted:
-    """The parent no longer waits."""
-
-    message: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class AskedAgain:
-    """The parent, redriven, waits again."""
-
-    message: tuple[int, int]
-    asked: Redriven
-
-
-@dataclass(frozen=True, slots=True)
-class Updated:
-    """UpdateMapRun: members of `Progress`."""
-
-    changes: Mapping[str, Any]
-
-
-Event = ChildEnded | Aborted | AskedAgain | Updated
-
-
-@dataclass(slots=True)
-class _Post:
-    event: Event
-    reply: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-
 class Actor:
     def __init__(self, key: int, around: Surroundings, rested: Callable[[int], None]) -> None:
         """`rested` is called when nothing is left to do but to wait."""
         self.key = key
         self._around = around
         self._rested = rested
-        self._inbox: deque[_Post] = deque()
+        self._inbox: deque[Post] = deque()
         self._task: asyncio.Task[None] | None = None
         self._loaded = False
         self._intake: Intake | None = None
+        self._commits = Commits(around.driver)
         self._swept = False
 
     # -- from outside
 
     async def tell(self, event: Event) -> bool:
         """Whether the event was taken in; it is then committed. Raises StoreError, KeyError (there is no such run)."""
-        post = _Post(event)
+        post = Post(event)
         self._inbox.append(post)
         self.wake()
         return await post.reply
@@ -177,6 +136,7 @@ class Actor:
     async def _give_up(self, error: Exception) -> None:
         """Forget what is in memory; whoever waits tries again."""
         self._loaded = False
+        await self._commits.ended()
         for post in self._inbox:
             if not post.reply.done():
                 post.reply.set_exception(error)
@@ -200,6 +160,7 @@ class Actor:
         change, express = self._change, self.order.distribution.express
         redriven_at = change.redrive_date or self.new.start_date
         self._again = Again(store, self._around.driver, self.key, change.redrive_count, redriven_at, express)
+        self._commits = Commits(self._around.driver)
         self._swept = False
         if self.status == "RUNNING":
             await self._again.begin(self.progress)
@@ -225,20 +186,18 @@ class Actor:
             if progress == self.progress and not posts:
                 return await self._wind_up()
             redriven_to = self.progress.redriven_to
-            await self._commit(progress, settled, batches)
-            if progress.redriven_to != redriven_to:
-                await self._again.begin(progress)
+            await self._commit(progress, settled, batches, posts)
         except BaseException as error:
             for post in posts:
                 if not post.reply.done():
                     post.reply.set_exception(error if isinstance(error, Exception) else StoreError("stopping"))
             raise
-        for post in posts:
-            if not post.reply.done():
-                post.reply.set_result(True)
+        if progress.redriven_to != redriven_to:
+            await self._commits.made()
+            await self._again.begin(progress)
         return True
 
-    async def _after_the_end(self, posts: list[_Post]) -> bool:
+    async def _after_the_end(self, posts: list[Post]) -> bool:
         """Refuse what comes, up to a redrive: what comes behind that finds the run running."""
         for index, post in enumerate(posts):
             if isinstance(post.event, AskedAgain) and not self.progress.knows(post.event.asked):
@@ -251,7 +210,7 @@ class Actor:
         await self._refuse(posts)
         return bool(self._inbox)
 
-    async def _refuse(self, posts: Sequence[_Post]) -> None:
+    async def _refuse(self, posts: Sequence[Post]) -> None:
         """The run has ended: what still comes changes nothing."""
         settled = [post.event.message for post in posts if not isinstance(post.event, Updated)]
         if settled:
@@ -260,7 +219,7 @@ class Actor:
             if not post.reply.done():
                 post.reply.set_result(False)
 
-    def _taken_in(self, posts: Sequence[_Post]) -> tuple[Progress, list[tuple[int, int]]]:
+    def _taken_in(self, posts: Sequence[Post]) -> tuple[Progress, list[tuple[int, int]]]:
         ended = [post.event for post in posts if isinstance(post.event, ChildEnded)]
         settled = [child.message for child in ended]
         progress = self.progress
@@ -285,6 +244,9 @@ class Actor:
 
     async def _wind_up(self) -> bool:
         """End the run where nothing of it runs any more, or end the children that nobody wants."""
+        await self._commits.made()
+        if self._inbox:
+            return True
         progress = self.progress
         if not progress.executions.running:
             if progress.ending is None and (progress.redriving or not progress.exhausted):
@@ -304,7 +266,14 @@ class Actor:
 
     # -- commits
 
-    async def _commit(self, progress: Progress, settled: Sequence[tuple[int, int]], batches: Sequence[Batch]) -> None:
+    async def _commit(
+        self,
+        progress: Progress,
+        settled: Sequence[tuple[int, int]],
+        batches: Sequence[Batch],
+        posts: Sequence[Post],
+    ) -> None:
+        """Send a turn on its way, which answers the posts."""
         now = self._around.clock.now()
         lives = await self._births.lives(self.progress, batches, now, self.version + 1)
         turns = await self._around.driver.first_turns(lives)
@@ -317,7 +286,8 @@ class Actor:
             change=replace(self._change, data=encode(progress)),
             settled=settled,
         )
-        await self._stored(record, lives, turns)
+        await self._commits.send(record, lives, turns, [post.reply for post in posts])
+        self._stand(record)
         self.progress = progress
 
     async def _reopen(self, asked: Redriven, settled: Sequence[tuple[int, int]]) -> None:
@@ -376,19 +346,12 @@ class Actor:
         for row in record.effects:
             self._around.told(self.key, row)
 
-    async def _stored(self, record: TurnRecord, lives: Sequence[Live] = (), turns: Sequence[Turn] = ()) -> None:
-        answered: asyncio.Future[Answer | StoreError] = asyncio.get_running_loop().create_future()
+    async def _stored(self, record: TurnRecord) -> None:
+        await self._commits.send(record)
+        await self._commits.made()
+        self._stand(record)
 
-        def answer(found: Answer | StoreError) -> None:
-            if not answered.done():
-                answered.set_result(found)
-
-        self._around.driver.begin(record, answer, lives, turns)
-        found = await answered
-        if isinstance(found, StoreError):
-            raise found
-        if found is not Answer.ACCEPTED:
-            raise StoreError("the map run has changed in the meantime")
+    def _stand(self, record: TurnRecord) -> None:
         self.version, self._change = record.version, record.change
 
 

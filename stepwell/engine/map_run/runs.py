@@ -16,17 +16,8 @@ from typing import Any
 
 from stepwell.engine.committer import Answered
 from stepwell.engine.live import Live
-from stepwell.engine.map_run.actor import (
-    STANDING,
-    STANDING_KIND,
-    Aborted,
-    Actor,
-    AskedAgain,
-    ChildEnded,
-    Event,
-    Surroundings,
-    Updated,
-)
+from stepwell.engine.map_run.actor import STANDING, STANDING_KIND, Actor, Surroundings
+from stepwell.engine.map_run.post import Aborted, AskedAgain, ChildEnded, Event, Updated
 from stepwell.engine.map_run.progress import Counts, Progress, Redriven, encode
 from stepwell.language.values import dumps
 from stepwell.machine.turn import MapRunStart
