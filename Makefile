@@ -7,6 +7,7 @@
 #   make fuzz          bad input for every parser and every door; MINUTES=60 or COUNT=1000000, FUZZ="csv template" some
 #   make faults        the long form of tests/faults: power cuts, full disks, moved clocks, wild handlers and clients
 #   make kill          the long kill test: 20 times kill -9 with 200 executions in mid-flight; KILLS=1000, SEED=n replays
+#   make soak          the simulation with new seeds on all cores; MINUTES=n, SEED=n tells one in full
 #   make jsonata-suite run JSONata's official test suite; VERBOSE=--verbose tells each failing case
 #   make bench         the benchmarks; BENCH="chain polls" runs some of them
 #   make bench-large   those of 100,000 executions and more, once each
@@ -18,7 +19,7 @@ RUN := $(VENV)/bin/python
 CONFORMANCE := $(or $(STEPWELL_CONFORMANCE),../shared/conformance)
 SOURCES := stepwell apps tests benchmarks tools
 
-.PHONY: help demo test check conformance fuzz faults kill jsonata-suite bench bench-large wheel clean
+.PHONY: help demo test check conformance fuzz faults kill soak jsonata-suite bench bench-large wheel clean
 
 help:
 	@sed -n '3,/^$$/s/^#//p' Makefile
@@ -67,6 +68,9 @@ faults: $(VENV)/.installed-all
 
 kill: $(VENV)/.installed-all
 	STEPWELL_KILL=long $(if $(SEED),STEPWELL_KILL_SEED=$(SEED)) $(if $(KILLS),STEPWELL_KILLS=$(KILLS)) $(RUN) -m pytest -s tests/faults/test_kill.py
+
+soak: $(VENV)/.installed-all
+	$(RUN) -m tests.simulation --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
 jsonata-suite: $(VENV)/.installed-all
 	$(RUN) -m tools.jsonata_suite $(VENV)/cache $(VERBOSE)

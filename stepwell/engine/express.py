@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 from uuid import uuid4
 
 from stepwell.engine.clock import Clock
@@ -24,6 +24,7 @@ from stepwell.engine.errors import Stopping, TooManyExecutions
 from stepwell.engine.express_log import ExpressLog, Logging, LogMemory
 from stepwell.engine.express_run import ExpressRun, StartChild
 from stepwell.engine.live import new_execution
+from stepwell.engine.patience import patiently
 from stepwell.engine.programs import Compiled, Programs
 from stepwell.engine.requests import Started, StartRequest
 from stepwell.engine.settings import EngineSettings
@@ -50,9 +51,6 @@ EXPRESS: Final = "EXPRESS"  # the type of the machines whose executions these ar
 _OUTBOX: Final = "express"  # the kind of the row that stands for an asynchronous execution under way
 _ROW: Final = 0  # its id, which no event has
 _PAGE: Final = 100
-_PATIENCE: Final = 60.0  # seconds between two tries to reach the store, at most
-
-_T = TypeVar("_T")
 
 
 def express_arn(machine_arn: str, name: str) -> str:
@@ -183,7 +181,7 @@ class Express:
         try:
             ended = await self._run(new, compiled, "EXPRESS", log, virtual_now)
             records = _end_records(ended, log, version)
-            await _patiently("the end of an execution cannot be committed", partial(self._commit, records))
+            await patiently("the end of an execution cannot be committed", partial(self._commit, records))
             self._watchers.moved(new.key)
             return ended
         finally:
@@ -251,7 +249,7 @@ class Express:
 
     async def _recover(self) -> None:
         after = (0, -1)
-        while rows := await _patiently("the outbox cannot be read", partial(self._store.outbox, _OUTBOX, after, _PAGE)):
+        while rows := await patiently("the outbox cannot be read", partial(self._store.outbox, _OUTBOX, after, _PAGE)):
             for row in rows:
                 await self._recover_one(row)
             after = (rows[-1].key, rows[-1].effect.id)
@@ -263,7 +261,7 @@ class Express:
             await self._room.wait()
         if row.key in self._under_way:
             return
-        loaded = await _patiently("an execution cannot be read", partial(self._store.load_execution, row.key))
+        loaded = await patiently("an execution cannot be read", partial(self._store.load_execution, row.key))
         if loaded is None or loaded.row.change.status != "RUNNING":
             return
         self._spawn(row.key, self._again(loaded.row, Logging.decode(row.effect.data)))
@@ -294,18 +292,6 @@ def _end_records(ended: ExecutionRow, log: ExpressLog, version: int) -> Sequence
         )
         for index, events in enumerate(parts)
     ]
-
-
-async def _patiently(trouble: str, work: Callable[[], Awaitable[_T]]) -> _T:
-    """Do what needs the store, however long that takes."""
-    pause = 0.05
-    while True:
-        try:
-            return await work()
-        except StoreError as error:
-            logger.warning("%s, trying again in %.1f s: %s", trouble, pause, error)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _PATIENCE)
 
 
 def _stopping() -> Stopping:

@@ -13,6 +13,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from stepwell.engine.attempt import close, stimulus_of, task_of
@@ -30,6 +31,7 @@ from stepwell.engine.dispatch import (
 )
 from stepwell.engine.express_log import ExpressLog
 from stepwell.engine.live import apply_turn
+from stepwell.engine.patience import patiently
 from stepwell.engine.turns import Turns
 from stepwell.language.errors import Overrun
 from stepwell.language.model import Program
@@ -242,7 +244,7 @@ class ExpressRun:
                 if isinstance(told, Parked):
                     continue
                 assert not isinstance(told, JobSubmitted | StillRunning)  # Express workflows have no `.sync`
-                outcome = await self._start_child(task, told) if isinstance(told, StartExecution) else told
+                outcome = await self._start(task, told) if isinstance(told, StartExecution) else told
                 stimulus = stimulus_of(effect.path, effect.token, outcome)
                 if not isinstance(outcome, Submitted):
                     self._open.pop(effect.id, None)  # nothing is left to cancel
@@ -258,3 +260,7 @@ class ExpressRun:
         self._open.pop(effect.id, None)
         cause = "An internal error occurred while carrying out the task."
         self._take(TaskFailed(effect.path, effect.token, "States.TaskFailed", cause))
+
+    async def _start(self, task: Task, asked: StartExecution) -> Outcome:
+        """What the start of an execution means to the task, however long the store needs for it."""
+        return await patiently("an execution cannot be started", partial(self._start_child, task, asked))

@@ -150,6 +150,9 @@ async def restore(store: Store, loaded: LoadedExecution, compiled: Compiled) -> 
     execution.redrive_date = row.change.redrive_date
     execution.calls, execution.redrive_tokens = decode_data(row.change.data)
     execution.frames = decode_frames(compiled.program, loaded.frames, texts.__getitem__)
+    for frame in execution.frames.values():
+        if frame.input.text == execution.input.text:  # one datum, as before: the client's text is known for its own
+            frame.input = execution.input
     return execution
 
 

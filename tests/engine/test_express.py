@@ -379,6 +379,13 @@ class TestNested:
         ended = await house.end(Started(f"{ARN}execution:Child:child", 0))
         assert (ended.change.status, ended.new.input) == ("SUCCEEDED", '{"n":1}')
 
+    async def test_a_store_that_fails_meanwhile_fails_no_task(self, house: House) -> None:
+        await house.restart(dispatcher())  # type: ignore[arg-type]
+        child = await house.machine(PASS, "Child")
+        house.store.faults = [StoreError("the disk is full")]
+        row = await run(house, self.starting(child))
+        assert row.change.output == json.dumps(f"{ARN}execution:Child:child")
+
     async def test_a_standard_execution_starts_an_express_one(self, house: House) -> None:
         await house.restart(dispatcher())  # type: ignore[arg-type]
         child = await express(house, PASS)

@@ -34,6 +34,17 @@ async def test_the_input_is_kept_as_the_text_that_came(house: House) -> None:
     assert (row.new.input, row.change.output) == ('[1.0, {"b": 1, "a": 2}]',) * 2
 
 
+async def test_the_clients_text_is_still_its_own_where_the_execution_was_read_again(house: House) -> None:
+    """What is in memory decides no answer: the input that a path leads to goes out as the text that came in."""
+    steps = {
+        "W": {"Type": "Wait", "Seconds": 1, "Next": "P"},
+        "P": {"Type": "Pass", "OutputPath": "$$.Execution.Input", "End": True},
+    }
+    started = await house.start(await house.machine({"StartAt": "W", "States": steps}), {"b": 1, "a": [2.0]})
+    await house.restart()
+    assert (await house.end(started)).change.output == '{"b": 1, "a": [2.0]}'
+
+
 async def test_the_same_start_of_a_running_execution_gives_the_same_answer(house: House) -> None:
     machine_row = await house.machine(REST)
     first = await house.start(machine_row, {"a": 1}, name="a")

@@ -1,0 +1,202 @@
+"""What has to hold after every step: the store, looked at from outside of the engine, and what was promised to callers.
+
+Rules that must stay true here:
+- Nothing of the engine is believed: all is read from the disk, through the protocol of the store.
+- What was seen once is never seen otherwise: histories only grow, in every life of the server.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from stepwell.engine.reading import read_history
+from stepwell.machine.history import Event
+from stepwell.store.protocol import EventRecord, ExecutionRow, Store
+
+T = TypeVar("T")
+
+TERMINAL: Final = frozenset(f"Execution{end}" for end in ("Succeeded", "Failed", "Aborted", "TimedOut"))
+_ENDINGS: Final = ("Succeeded", "SubmitFailed", "Failed", "TimedOut")
+_FAMILIES: Final = ("LambdaFunction", "Activity", "Task")
+_MANY: Final = 1_000_000
+
+
+class Broken(AssertionError):
+    """A rule does not hold."""
+
+
+@dataclass
+class Known:
+    """What was seen of an execution. `attempts` leads from an event of a task's attempt to the one that scheduled it;
+    `settled` names the attempts that have an outcome."""
+
+    row: ExecutionRow
+    records: list[EventRecord] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    attempts: dict[int, int] = field(default_factory=dict)
+    settled: dict[int, Event] = field(default_factory=dict)
+    claims: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def logged(self) -> bool:
+        """Whether every event is kept."""
+        return ":express:" not in self.row.new.arn and not self.row.new.unlogged
+
+    @property
+    def ended(self) -> bool:
+        return self.row.change.status != "RUNNING"
+
+
+Promise = Callable[["Audit"], bool]
+
+
+class Audit:
+    """`store` is that of the present life; it answers at once."""
+
+    store: Store
+
+    def __init__(self) -> None:
+        self.known: dict[int, Known] = {}
+        self.by_arn: dict[str, int] = {}
+        self.promises: list[tuple[str, Promise]] = []
+
+    # -- promises
+
+    def promised(self, what: str, holds: Promise) -> None:
+        """A caller was answered: from now on this holds, whatever happens."""
+        self.promises.append((what, holds))
+        self._keep(what, holds)
+
+    def _keep(self, what: str, holds: Promise) -> None:
+        if not holds(self):
+            raise Broken(f"it was answered, and is not in the log: {what}")
+
+    # -- what is on the disk
+
+    def look(self, keys: Iterable[int]) -> None:
+        """Look at executions that have changed. Raises Broken."""
+        for key in sorted(keys):
+            self._look(key)
+
+    def look_at_all(self) -> None:
+        """Look at everything, and at all promises: another life has begun, or the last one ends."""
+        self.look(list(self.known))
+        for what, holds in self.promises:
+            self._keep(what, holds)
+
+    def find(self, arn: str) -> Known | None:
+        """An execution as it is on the disk now."""
+        key = now(self.store.execution_key(arn))
+        if key is None:
+            return None
+        self._look(key)
+        return self.known[key]
+
+    def _look(self, key: int) -> None:
+        loaded = now(self.store.load_execution(key))
+        known = self.known.get(key)
+        if loaded is None:
+            if known is not None:
+                raise Broken(f"{known.row.new.arn} has vanished")
+            return
+        row = now(self.store.find_execution(loaded.row.new.arn))
+        if row is None or row.new.key != key:
+            raise Broken(f"{loaded.row.new.arn} is not found by its ARN")
+        if known is None:
+            known = self.known[key] = Known(row)
+        elif (known.row.new.input, known.row.new.name) != (row.new.input, row.new.name):
+            raise Broken(f"{row.new.arn} has another input than it was started with")
+        if row.version < known.row.version:
+            raise Broken(f"{row.new.arn} is back at version {row.version}, from {known.row.version}")
+        before, known.row = known.row, row
+        records = list(now(self.store.history(key, 1, _MANY, False)))
+        if records[: len(known.records)] != known.records:
+            raise Broken(f"the history of {row.new.arn} is not what it was")
+        new = self._events(key, records[len(known.records) :])
+        known.records = records
+        _grow(known, new)
+        _check(known, before)
+        _check_what_waits(known, loaded.timers, loaded.frames)
+
+    def _events(self, key: int, records: Sequence[EventRecord]) -> list[Event]:
+        if not records:
+            return []
+        return now(read_history(self.store, key, records[0].first_id, _MANY, False))
+
+
+def _grow(known: Known, new: Sequence[Event]) -> None:
+    arn = known.row.new.arn
+    for event in new:
+        last = known.events[-1] if known.events else None
+        if known.logged and event.id != len(known.events) + 1:
+            raise Broken(f"event {len(known.events) + 1} of {arn} is missing: the next is {event.id}")
+        if last is not None and event.id <= last.id:
+            raise Broken(f"event {event.id} of {arn} comes behind event {last.id}")
+        if not 0 <= event.previous_id < event.id:
+            raise Broken(f"event {event.id} of {arn} hangs from {event.previous_id}")
+        if last is not None and last.type in TERMINAL and event.type != "ExecutionRedriven":
+            raise Broken(f"{event.type} comes behind the end of {arn}")
+        known.events.append(event)
+        if known.logged:
+            _count_attempt(known, event)
+
+
+def _count_attempt(known: Known, event: Event) -> None:
+    """An attempt has one claim and one outcome."""
+    family = next((family for family in _FAMILIES if event.type.startswith(family)), None)
+    if family is None or event.type.startswith("TaskState"):
+        return
+    what = event.type.removeprefix(family)
+    if what == "Scheduled":
+        known.attempts[event.id] = event.id
+        return
+    scheduled = known.attempts.get(event.previous_id)
+    if scheduled is None:
+        if what in _ENDINGS or what == "Started":
+            raise Broken(f"event {event.id} ({event.type}) of {known.row.new.arn} belongs to no attempt")
+        return
+    known.attempts[event.id] = scheduled
+    if what == "Started":
+        known.claims[scheduled] += 1
+        if known.claims[scheduled] > 1:
+            raise Broken(f"the task of event {scheduled} of {known.row.new.arn} was begun twice")
+    elif what in _ENDINGS:
+        if scheduled in known.settled:
+            raise Broken(f"the task of event {scheduled} of {known.row.new.arn} was settled twice")
+        known.settled[scheduled] = event
+
+
+def _check(known: Known, before: ExecutionRow) -> None:
+    row, events, arn = known.row, known.events, known.row.new.arn
+    if known.logged and ":mapRun:" not in arn:
+        if row.change.last_event_id != len(events):
+            raise Broken(f"{arn} has {len(events)} events, and says it has {row.change.last_event_id}")
+        if known.ended is not (events[-1].type in TERMINAL):
+            raise Broken(f"{arn} is {row.change.status}, and its last event is {events[-1].type}")
+    redriven = row.change.redrive_count > before.change.redrive_count
+    if before.change.status != "RUNNING" and not redriven:
+        stood = (before.change.status, before.change.output, before.change.error, before.change.stop_date)
+        stands = (row.change.status, row.change.output, row.change.error, row.change.stop_date)
+        if stood != stands and ":mapRun:" not in arn:
+            raise Broken(f"the end of {arn} was {stood}, and is {stands}")
+
+
+def _check_what_waits(known: Known, timers: Any, frames: Any) -> None:
+    if known.ended and timers:
+        raise Broken(f"{known.row.new.arn} has ended, and has timers: {sorted(timers)}")
+    if known.row.change.status == "SUCCEEDED" and frames:
+        raise Broken(f"{known.row.new.arn} has succeeded, and has frames: {sorted(frames)}")
+
+
+def now(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    raise AssertionError("the coroutine waits")
