@@ -59,7 +59,7 @@ class _Writer(sqlite3.Connection):
         self.fails_in -= 1
         if self.fails_in <= 0:
             self.fails_in = None
-            error = sqlite3.OperationalError("simulated: the disk has failed")
+            error = sqlite3.OperationalError("the simulated disk has failed")
             error.sqlite_errorcode = self.code
             raise error
 

@@ -84,6 +84,7 @@ class World:
         self.seed = seed
         self.plan = plan
         self.outcomes = Outcomes()
+        self._folder = folder
         chance = stream(seed, "interleaving")
         self._chance = chance
         self._entropy = stream(seed, "entropy")
@@ -116,7 +117,7 @@ class World:
 
     def run(self) -> Outcomes:
         """Live through it all. Raises Broken."""
-        watch = _Watch(self._told)
+        watch = _Watch(self._folder, self._told)
         logger = logging.getLogger("stepwell")
         logger.addHandler(watch)
         before, logger.propagate = logger.propagate, False
@@ -432,14 +433,16 @@ class World:
 
 
 class _Watch(logging.Handler):
-    """Hears what the engine logs as an error: there is to be none."""
+    """Hears what the engine logs as an error: there is to be none but those of the disk."""
 
-    def __init__(self, told: Callable[[str, BaseException | None], None]) -> None:
+    def __init__(self, folder: Path, told: Callable[[str, BaseException | None], None]) -> None:
         super().__init__(logging.ERROR)
+        self._folder = str(folder)
         self._told = told
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._told(record.getMessage(), record.exc_info[1] if record.exc_info else None)
+        if record.exc_info or self._folder not in record.getMessage():  # that the disk has failed is to be told
+            self._told(record.getMessage(), record.exc_info[1] if record.exc_info else None)
 
 
 def _tells(event: Event, outcome: Outcome) -> bool:
