@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import cast, get_args
+from typing import Final, cast, get_args
 
 from stepwell.engine.programs import Compiled
 from stepwell.engine.redrive import PERIOD
@@ -156,7 +156,10 @@ async def restore(store: Store, loaded: LoadedExecution, compiled: Compiled) -> 
     return execution
 
 
+_STATUSES: Final = frozenset(get_args(Status))
+
+
 def _status(text: str) -> Status:
-    if text not in get_args(Status):
+    if text not in _STATUSES:
         raise ValueError(f"unknown status {text}")
     return cast(Status, text)

@@ -23,7 +23,7 @@ logger = logging.getLogger("stepwell.engine")
 Fire: TypeAlias = Callable[[int, str, int], Awaitable[None]]
 
 _HELD = 5_000  # timers that one look into the store brings into memory
-_AT_ONCE = 200  # timers that are being taken in at the same time
+_AT_ONCE = 64
 _PAUSE = 1.0  # seconds before another try where the store has failed
 
 
