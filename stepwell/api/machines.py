@@ -56,7 +56,7 @@ async def find_machine(request: Request, arn: str) -> MachineRow | None:
 
 async def is_there(request: Request, row: MachineRow) -> bool:
     """False, and the machine removed, where it was being deleted and its last execution has ended."""
-    if row.status != DELETING or await request.context.store.count_executions(row.id, "RUNNING") > 0:
+    if row.status != DELETING or await request.context.store.has_executions(row.id, "RUNNING"):
         return True
     await request.context.store.delete_machine(row.id)
     return False

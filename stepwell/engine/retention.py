@@ -5,6 +5,7 @@ Rules that must stay true here:
 - The frames of an execution that ended without success go when it can be redriven no more (AWS: 14 days), everything
   else at the end of the retention period.
 - Other work comes first: small pieces, with a pause after each.
+- The room that is left goes back to the disk, in the same small pieces.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ logger = logging.getLogger("stepwell.engine")
 _DAY = 24 * 60 * 60 * 1000  # milliseconds
 _FIRST = 60.0  # seconds after the start: a server that was down for long has other things to do first
 _EVERY = 3600.0  # seconds
-_PAGE = 100  # executions
+_PAGE = 1_000  # executions
 _PIECE = 500  # rows of a commit
+_PAGES = 256  # of the file that are handed back in a commit: one MiB
 _PAUSE = 0.01  # seconds between two commits
 
 
@@ -49,7 +51,10 @@ class Retention:
         """Let go of what is due; how many executions went. Raises StoreError: the rest goes with a later sweep."""
         now = self._clock.now()
         await self._forget_frames(now - PERIOD)
-        return await self._delete(now - self._days * _DAY) if self._days else 0
+        gone = await self._delete(now - self._days * _DAY) if self._days else 0
+        while await self._store.retention.give_back(_PAGES):  # noqa: ASYNC110  # others come first
+            await asyncio.sleep(_PAUSE)
+        return gone
 
     async def _run(self) -> None:
         await asyncio.sleep(_FIRST)
@@ -62,18 +67,22 @@ class Retention:
             await asyncio.sleep(_EVERY)
 
     async def _forget_frames(self, before: int) -> None:
-        while roots := await self._store.retention.resumable(self._swept, before, _PAGE):
+        position = None
+        while True:
+            roots, position = await self._store.retention.resumable(self._swept, before, position, _PAGE)
             for root in roots:
                 await self._store.retention.forget_frames(root, _PIECE)
                 await asyncio.sleep(_PAUSE)
+            if position is None:
+                break
+            await asyncio.sleep(_PAUSE)
         self._swept = before
 
     async def _delete(self, before: int) -> int:
         gone = 0
         while roots := await self._store.retention.ended(before, _PAGE):
-            for root in roots:
-                while not await self._store.retention.delete(root, _PIECE):  # noqa: ASYNC110  # others come first
-                    await asyncio.sleep(_PAUSE)
-                gone += 1
-            await asyncio.sleep(_PAUSE)
+            while roots:
+                done = await self._store.retention.delete(roots, _PIECE)
+                gone, roots = gone + done, roots[done:]
+                await asyncio.sleep(_PAUSE)
         return gone

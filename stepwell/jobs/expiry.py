@@ -18,9 +18,10 @@ from stepwell.store.protocol import Store, StoreError
 logger = logging.getLogger("stepwell.jobs")
 
 _PAGE: Final = 100
-_ROWS: Final = 1_000  # of an execution, a commit
-_LONGEST: Final = 60.0  # seconds between two looks
-_SHORTEST: Final = 0.05
+_ROWS: Final = 1_000  # of executions, a commit
+_LONGEST: Final = 60_000  # milliseconds until the next look
+_TOGETHER: Final = 1_000  # milliseconds: what ends meanwhile is looked at at once
+_SHORTEST: Final = 0.05  # seconds between two looks
 
 
 class Expiry:
@@ -30,7 +31,7 @@ class Expiry:
         self._store = store.jobs
         self._retention = store.retention
         self._now = now
-        self._soonest = 0  # when the next look is due at the latest
+        self._next_look = 0
         self._sooner = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -45,32 +46,33 @@ class Expiry:
 
     def expect(self, expires_at: int) -> None:
         """A job expires then."""
-        if expires_at < self._soonest:
+        if expires_at < self._next_look:
+            self._next_look = expires_at
             self._sooner.set()
+
+    def ended(self) -> None:
+        """An execution has ended: it may be a job whose time is over already. Many of them are one look."""
+        self.expect(self._now() + _TOGETHER)
 
     async def _run(self) -> None:
         while True:
             try:
+                self._next_look = self._now() + _LONGEST
                 await self._sweep()
                 next_ = await self._store.next_expiry()
+                if next_ is not None:
+                    self.expect(next_)
             except StoreError as error:
                 logger.warning("expired jobs could not be removed, trying again: %s", error)
-                next_ = None
-            left = _LONGEST if next_ is None else (next_ - self._now()) / 1000
-            pause = min(_LONGEST, left) if left > 0 else 1.0  # what has expired and still runs is looked at again
-            self._soonest = self._now() + int(pause * 1000)
-            self._sooner.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._sooner.wait(), max(pause, _SHORTEST))
+            while (left := self._next_look - self._now()) > 0:
+                self._sooner.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._sooner.wait(), left / 1000)
             await asyncio.sleep(_SHORTEST)  # many that are told at once are one look
 
     async def _sweep(self) -> None:
-        after = (0, 0)
-        while rows := await self._store.expired(self._now(), after, _PAGE):
-            keys = [key for _, key, ended in rows if ended]
-            for key in keys:
-                while not await self._retention.delete(key, _ROWS):
-                    pass
-            if keys:
-                await self._store.remove(keys)
-            after = (rows[-1][0], rows[-1][1])
+        while keys := await self._store.expired(self._now(), _PAGE):
+            left = keys
+            while left:
+                left = left[await self._retention.delete(left, _ROWS) :]
+            await self._store.remove(keys)

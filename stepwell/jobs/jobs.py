@@ -108,9 +108,9 @@ class Jobs:
         """See what an earlier process has left. Raises StoreError."""
         self._secret = await self._engine.store.secret("jobs")
         await self._store.settle_queue()
-        for key, type_, group in await self._store.running():
-            if type_ in self._slots:
-                self._slots[type_].take(key, group)
+        bounded = [name for name, slots in self._slots.items() if slots.bounded]
+        for key, type_, group in await self._store.running(bounded):
+            self._slots[type_].take(key, group)
         for type_, count in await self._store.count_queued():
             if type_ in self._slots:
                 self._slots[type_].queued = count
@@ -278,6 +278,7 @@ class Jobs:
     def _ended(self, key: int) -> None:
         """An execution has ended: its slot is free, and who waits for it hears of it."""
         self.some_ended.set()
+        self._expiry.ended()
         id_ = self._watched.get(key)
         if id_ is not None:
             self._wake(id_)

@@ -135,8 +135,8 @@ class Jobs(Protocol):
         """How many jobs wait, by type."""
         ...
 
-    async def running(self) -> Sequence[tuple[int, str, str | None]]:
-        """Key, type and group of every job whose execution runs."""
+    async def running(self, types: Collection[str]) -> Sequence[tuple[int, str, str | None]]:
+        """Key, type and group of every job of these types whose execution runs."""
         ...
 
     async def to_be_told(self, limit: int) -> Sequence[str]:
@@ -151,11 +151,13 @@ class Jobs(Protocol):
         """Write down how far jobs are."""
         ...
 
-    async def expired(self, now: int, after: tuple[int, int], limit: int) -> Sequence[tuple[int, int, bool]]:
-        """Expiry, key and whether it has ended, of jobs that expire up to `now`, in that order behind `after`."""
+    async def expired(self, now: int, limit: int) -> Sequence[int]:
+        """Keys of jobs that have ended and whose time is over at `now`, the longest expired first."""
         ...
 
-    async def next_expiry(self) -> int | None: ...
+    async def next_expiry(self) -> int | None:
+        """When the first of the jobs that have ended expires."""
+        ...
 
     async def remove(self, keys: Sequence[int]) -> None:
         """Remove jobs; their executions stay."""

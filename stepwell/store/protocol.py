@@ -334,7 +334,9 @@ class Store(Catalog, Protocol):
         """
         ...
 
-    async def count_executions(self, machine_id: int, status: str) -> int: ...
+    async def has_executions(self, machine_id: int, status: str) -> bool:
+        """Whether an execution is listed under a machine with a status."""
+        ...
 
     async def history(self, key: int, from_id: int, limit: int, reverse: bool) -> Sequence[EventRecord]:
         """The records that hold up to `limit` events from `from_id` on (down from it when `reverse`), in that order.

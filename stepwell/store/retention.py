@@ -6,12 +6,16 @@ Rules that must stay true here:
 - It goes in small pieces, so that no commit waits for long; its own row goes last, so that what a crash has left is
   found again.
 - An execution with an effect that is still to be carried out (a message on its way) stays.
+- What a sweep has looked at it does not look at again: its cost grows with what is due, not with what is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+SweepPosition: TypeAlias = tuple[int, int, int, int]
+"""Behind which execution a sweep goes on. What the numbers are is the store's business."""
 
 
 class RetentionStore(Protocol):
@@ -21,13 +25,20 @@ class RetentionStore(Protocol):
         """Keys of roots that ended earlier than `before`."""
         ...
 
-    async def resumable(self, after: int, before: int, limit: int) -> Sequence[int]:
-        """Keys of roots that ended without success, not earlier than `after` and earlier than `before`, and have frames
-        to go on from."""
+    async def resumable(
+        self, since: int, before: int, position: SweepPosition | None, limit: int
+    ) -> tuple[Sequence[int], SweepPosition | None]:
+        """Keys of roots that ended without success, not earlier than `since` and earlier than `before`, and have frames
+        to go on from: those among the next `limit` that ended so. The second is where to go on, None at the end."""
         ...
 
-    async def delete(self, root: int, rows: int) -> bool:
-        """Remove about `rows` rows of a root's tree; True once all of it is gone."""
+    async def delete(self, roots: Sequence[int], rows: int) -> int:
+        """Remove about `rows` rows of the trees of these roots, one after the other; how many of the roots are gone."""
+        ...
+
+    async def give_back(self, pages: int) -> bool:
+        """Hand up to so many pages of the file that rows have left back to the disk. Whether there are more: some room
+        is kept for what comes, and a file of a version that could not do this keeps all of it."""
         ...
 
     async def forget_frames(self, root: int, rows: int) -> None:

@@ -88,7 +88,7 @@ async def test_a_large_execution_goes_in_pieces_that_a_crash_may_part(still_hous
     store = still_house.engine.store.retention
     (root,) = await store.ended(1 << 62, 10)
     before, pieces = sum(rows(still_house).values()), 1
-    while not await store.delete(root, 10):
+    while not await store.delete([root], 10):
         pieces += 1
         left = sum(rows(still_house).values())
         assert before - 15 <= left < before

@@ -277,6 +277,7 @@ class TestMigrations:
             "4bb50a1950368b05",  # 0008_connections.sql
             "05114af62d1f6ba9",  # 0009_notices.sql
             "f5fbfe92d6334a7c",  # 0010_job_callbacks.sql
+            "4b7d0ced4cb92672",  # 0011_job_ends.sql
         ]
 
     async def test_executions_of_the_first_schema_are_there_after_the_second(

@@ -143,7 +143,7 @@ async def delete_state_machine(request: Request) -> Answer:
         if not await store.update_machine(row, None):
             return {}
     request.context.engine.end_executions(row.id)
-    if await store.count_executions(row.id, "RUNNING") == 0:
+    if not await store.has_executions(row.id, "RUNNING"):
         await store.delete_machine(row.id)
     return {}
 

@@ -123,9 +123,9 @@ def newest_first(
     return [(ListPosition(row[0], row[1]), _row(row[1:])) for row in rows]
 
 
-def count(connection: sqlite3.Connection, machine_id: int, status: str) -> int:
-    query = "SELECT count(*) FROM progress WHERE machine_id = ? AND status = ?"
-    return int(connection.execute(query, (machine_id, status)).fetchone()[0])
+def has_any(connection: sqlite3.Connection, machine_id: int, status: str) -> bool:
+    query = "SELECT 1 FROM progress WHERE machine_id = ? AND status = ? LIMIT 1"
+    return connection.execute(query, (machine_id, status)).fetchone() is not None
 
 
 def running(connection: sqlite3.Connection, after: int, limit: int) -> Sequence[int]:

@@ -2,6 +2,8 @@
 
 Rules that must stay true here:
 - A job has an execution where there is one with its key: what a crash has left between the two is settled by that.
+- What is looked for again and again (what runs, has expired, is to be told) is found by seeking: jobs that merely wait,
+  and executions that are no jobs, cost nothing.
 - A job that is gone though its row is not, because its execution was let go of, makes way for one with its id.
 - A listing looks at no more than a fixed number of rows a page, whatever its filters let fall.
 """
@@ -50,9 +52,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
 
 _ENDED = """
 INSERT OR REPLACE INTO jobs (key, id, type, created_at, expires_at, group_key, caller, fingerprint, callback,
-                             queued, input,
-                  outcome, error, cause, ended_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 'FAILED', ?, ?, ?)
+                             queued, ended, input, outcome, error, cause, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, ?, 'FAILED', ?, ?, ?)
 """
 
 _NEXT = """
@@ -63,20 +64,24 @@ ORDER BY key LIMIT ?
 
 _STARTED = "UPDATE jobs SET queued = 0, input = NULL WHERE queued = 1 AND key IN (SELECT value FROM json_each(?))"
 
-_SETTLE = "UPDATE jobs SET queued = 0, input = NULL WHERE queued = 1 AND key IN (SELECT key FROM executions)"
+_SETTLE = """
+UPDATE jobs SET queued = 0, input = NULL
+WHERE queued = 1 AND EXISTS (SELECT 1 FROM executions AS e WHERE e.key = jobs.key)
+"""
 
 _END = """
-UPDATE jobs SET queued = 0, outcome = ?, error = ?, cause = ?, ended_at = ?
+UPDATE jobs SET queued = 0, ended = 1, outcome = ?, error = ?, cause = ?, ended_at = ?
 WHERE key = ? AND queued = 1 AND NOT EXISTS (SELECT 1 FROM executions AS e WHERE e.key = jobs.key)
 """
 
 _RUNNING = """
-SELECT j.key, j.type, j.group_key FROM progress AS p CROSS JOIN jobs AS j USING (key) WHERE p.status = 'RUNNING'
+SELECT key, type, group_key FROM jobs WHERE ended = 0 AND queued = 0 AND type IN (SELECT value FROM json_each(?))
 """
 
 _TO_BE_TOLD = """
-SELECT j.id FROM jobs AS j LEFT JOIN progress AS p USING (key)
-WHERE j.callback IS NOT NULL AND (j.outcome IS NOT NULL OR p.status <> 'RUNNING') LIMIT ?
+SELECT id FROM jobs AS j
+WHERE ended = 1 AND callback IS NOT NULL AND (outcome IS NOT NULL OR EXISTS (SELECT 1 FROM progress WHERE key = j.key))
+LIMIT ?
 """
 
 _REPORT = Bulk(
@@ -88,9 +93,7 @@ _REPORT = Bulk(
 )
 
 _EXPIRED = """
-SELECT j.expires_at, j.key, j.queued = 0 AND ifnull(p.status, 'ENDED') <> 'RUNNING'
-FROM jobs AS j LEFT JOIN progress AS p USING (key)
-WHERE j.expires_at <= ? AND (j.expires_at, j.key) > (?, ?) ORDER BY j.expires_at, j.key LIMIT ?
+SELECT key FROM jobs WHERE ended = 1 AND expires_at <= ? ORDER BY expires_at, key LIMIT ?
 """
 
 
@@ -140,8 +143,9 @@ class SqliteJobs:
         query = "SELECT type, count(*) FROM jobs WHERE queued = 1 GROUP BY type"
         return await self._lister.read(lambda connection: connection.execute(query).fetchall())
 
-    async def running(self) -> Sequence[tuple[int, str, str | None]]:
-        return await self._lister.read(lambda connection: connection.execute(_RUNNING).fetchall())
+    async def running(self, types: Collection[str]) -> Sequence[tuple[int, str, str | None]]:
+        parameters = (_json(list(types)),)
+        return await self._lister.read(lambda connection: connection.execute(_RUNNING, parameters).fetchall())
 
     async def to_be_told(self, limit: int) -> Sequence[str]:
         return await self._lister.read(
@@ -155,17 +159,13 @@ class SqliteJobs:
         values: list[Row] = [(row.id, row.fraction, row.message, row.at) for row in rows]
         await self._writer.write(lambda connection: _REPORT.write(connection, values))
 
-    async def expired(self, now: int, after: tuple[int, int], limit: int) -> Sequence[tuple[int, int, bool]]:
-        parameters = (now, *after, limit)
+    async def expired(self, now: int, limit: int) -> Sequence[int]:
         return await self._lister.read(
-            lambda connection: [
-                (expires_at, key, bool(ended))
-                for expires_at, key, ended in connection.execute(_EXPIRED, parameters).fetchall()
-            ]
+            lambda connection: [row[0] for row in connection.execute(_EXPIRED, (now, limit)).fetchall()]
         )
 
     async def next_expiry(self) -> int | None:
-        query = "SELECT min(expires_at) FROM jobs"
+        query = "SELECT min(expires_at) FROM jobs WHERE ended = 1"
         return await self._lister.read(lambda connection: connection.execute(query).fetchone()[0])
 
     async def remove(self, keys: Sequence[int]) -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
+from stepwell.store.retention import SweepPosition
 from stepwell.store.sqlite import vault_sql
 from stepwell.store.sqlite.reader import Reader
 from stepwell.store.sqlite.writer import Writer
@@ -35,12 +37,24 @@ _ENDED = _DUE.format(
     statuses="('SUCCEEDED'), ('FAILED'), ('TIMED_OUT'), ('ABORTED')",
     condition="NOT EXISTS (SELECT 1 FROM effects WHERE effects.execution = p.key)",
 )
-_RESUMABLE = _DUE.format(
-    statuses="('FAILED'), ('TIMED_OUT'), ('ABORTED')",
-    condition="EXISTS (SELECT 1 FROM frames WHERE frames.execution = p.key)",
-)
+
+_STOPPED = """
+SELECT p.listed_at, p.key, EXISTS (SELECT 1 FROM frames WHERE frames.execution = p.key)
+FROM progress AS p
+WHERE p.machine_id = ? AND p.status = ? AND (p.listed_at, p.key) > (?, ?) AND p.listed_at < ?
+ORDER BY p.listed_at, p.key LIMIT ?
+"""
+_STOPS: Final = ("FAILED", "TIMED_OUT", "ABORTED")
+
+_NEXT_MACHINE = "SELECT min(machine_id) FROM progress WHERE machine_id > ? AND machine_id <= 4294967296"
 
 _CHILD = "SELECT key FROM progress WHERE machine_id > 4294967296 AND machine_id = ? AND key > ? ORDER BY key LIMIT 1"
+
+_FIRST: Final = -1  # below the id of every machine
+_LAST: Final = (1 << 63) - 1
+
+_INCREMENTAL: Final = 2  # of `PRAGMA auto_vacuum`
+_KEPT: Final = 8  # an eighth of the file stays free: what comes next need not grow it again
 
 _PARTS = (
     "DELETE FROM effects WHERE execution = ?1 AND id IN (SELECT id FROM effects WHERE execution = ?1 LIMIT ?2)",
@@ -72,11 +86,17 @@ class SqliteRetention:
     async def ended(self, before: int, limit: int) -> Sequence[int]:
         return await self._lister.read(partial(_keys, query=_ENDED, after=0, before=before, limit=limit))
 
-    async def resumable(self, after: int, before: int, limit: int) -> Sequence[int]:
-        return await self._lister.read(partial(_keys, query=_RESUMABLE, after=after, before=before, limit=limit))
+    async def resumable(
+        self, since: int, before: int, position: SweepPosition | None, limit: int
+    ) -> tuple[Sequence[int], SweepPosition | None]:
+        begin = (_FIRST, 0, since - 1, _LAST) if position is None else position
+        return await self._lister.read(partial(_resumable, since=since, before=before, position=begin, limit=limit))
 
-    async def delete(self, root: int, rows: int) -> bool:
-        return await self._writer.write(partial(_delete, root=root, rows=rows))
+    async def delete(self, roots: Sequence[int], rows: int) -> int:
+        return await self._writer.write(partial(_delete, roots=roots, rows=rows))
+
+    async def give_back(self, pages: int) -> bool:
+        return await self._writer.write(partial(_give_back, pages=pages))
 
     async def forget_frames(self, root: int, rows: int) -> None:
         frames = await self._lister.read(partial(_frames_of_tree, root=root))
@@ -88,21 +108,44 @@ def _keys(connection: sqlite3.Connection, query: str, after: int, before: int, l
     return [row[0] for row in connection.execute(query, (after, before, limit)).fetchall()]
 
 
-def _delete(connection: sqlite3.Connection, root: int, rows: int) -> bool:
+def _resumable(
+    connection: sqlite3.Connection, since: int, before: int, position: SweepPosition, limit: int
+) -> tuple[Sequence[int], SweepPosition | None]:
+    machine, stop, listed_at, key = position
+    found: list[int] = []
+    while limit > 0:
+        rows = connection.execute(_STOPPED, (machine, _STOPS[stop], listed_at, key, before, limit)).fetchall()
+        found += [row[1] for row in rows if row[2]]
+        if len(rows) == limit:
+            return found, (machine, stop, *rows[-1][:2])
+        limit -= len(rows) + 1  # a look costs about as much as a row
+        stop, listed_at, key = stop + 1, since - 1, _LAST
+        if stop == len(_STOPS):
+            (following,) = connection.execute(_NEXT_MACHINE, (machine,)).fetchone()
+            if following is None:
+                return found, None
+            machine, stop = following, 0
+    return found, (machine, stop, listed_at, key)
+
+
+def _delete(connection: sqlite3.Connection, roots: Sequence[int], rows: int) -> int:
     left = rows
-    while left > 0:
-        leaf = _leaf(connection, root)
-        for part in _PARTS:
-            left -= connection.execute(part, (leaf, left)).rowcount
-            if left <= 0:
-                return False
-        left -= 1
-        vault_sql.delete(connection, leaf)
-        connection.execute("DELETE FROM progress WHERE key = ?", (leaf,))
-        connection.execute("DELETE FROM executions WHERE key = ?", (leaf,))
-        if leaf == root:
-            return True
-    return False
+    for gone, root in enumerate(roots):
+        while True:
+            leaf = _leaf(connection, root)
+            for part in _PARTS:
+                left -= connection.execute(part, (leaf, left)).rowcount
+                if left <= 0:
+                    return gone
+            left -= 1
+            vault_sql.delete(connection, leaf)
+            connection.execute("DELETE FROM progress WHERE key = ?", (leaf,))
+            connection.execute("DELETE FROM executions WHERE key = ?", (leaf,))
+            if leaf == root:
+                break
+        if left <= 0:
+            return gone + 1
+    return len(roots)
 
 
 def _leaf(connection: sqlite3.Connection, root: int) -> int:
@@ -115,6 +158,18 @@ def _leaf(connection: sqlite3.Connection, root: int) -> int:
 
 def _frames_of_tree(connection: sqlite3.Connection, root: int) -> Sequence[tuple[int]]:
     return connection.execute(_TREE, (root,)).fetchall()
+
+
+def _give_back(connection: sqlite3.Connection, pages: int) -> bool:
+    (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+    if mode != _INCREMENTAL:
+        return False
+    (size,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    excess = free - size // _KEPT
+    for _ in range(min(pages, excess)):  # Python's module would leave a statement for many pages after the first
+        connection.execute("PRAGMA incremental_vacuum(1)")
+    return bool(excess > pages)
 
 
 def _forget(connection: sqlite3.Connection, frames: Sequence[tuple[int]]) -> None:

@@ -125,8 +125,8 @@ class SqliteStore:
         )
         return await self._lister.read(query)
 
-    async def count_executions(self, machine_id: int, status: str) -> int:
-        return await self._lister.read(partial(executions.count, machine_id=machine_id, status=status))
+    async def has_executions(self, machine_id: int, status: str) -> bool:
+        return await self._lister.read(partial(executions.has_any, machine_id=machine_id, status=status))
 
     async def history(self, key: int, from_id: int, limit: int, reverse: bool) -> Sequence[EventRecord]:
         query = partial(executions.history, key=key, from_id=from_id, limit=limit, reverse=reverse)

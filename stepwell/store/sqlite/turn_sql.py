@@ -150,6 +150,9 @@ NEW_JOBS: Final = Bulk(
 )
 """Jobs that start at once: written with the first turns of their executions."""
 
+JOBS_ENDED: Final = Bulk(2, "UPDATE jobs SET ended = v.column2 FROM (VALUES {rows}) AS v WHERE jobs.key = v.column1")
+"""Whether an execution has ended, for the job that it may be."""
+
 
 def job_row(key: int, job: NewJob) -> Row:
     """The columns of `NEW_JOBS`."""

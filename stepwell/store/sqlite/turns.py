@@ -27,6 +27,8 @@ _Standing = tuple[int, int, int, str, int]
 _Arns = tuple[str | None, str | None]
 _NO_ARNS: Final[_Arns] = (None, None)
 
+_RUNNING: Final = "RUNNING"
+
 
 class _Layer:
     """The rows of frames, timers and effects of at most one turn an execution."""
@@ -165,8 +167,11 @@ class Group:
         first: list[Row] = []
         following: list[Row] = []
         moved: list[Row] = []
+        ended: list[Row] = []
         for key, row in self._progress.items():
             stored = self._stored.get(key)
+            if row[4] != (_RUNNING if stored is None else stored[3]):
+                ended.append((key, row[4] != _RUNNING))
             if stored is None:
                 first.append(row)
             elif stored[3] == row[4] and stored[4] == row[5]:
@@ -178,6 +183,7 @@ class Group:
         turn_sql.PROGRESS_FIRST.write(connection, first)
         turn_sql.PROGRESS_NEXT.write(connection, following)
         turn_sql.PROGRESS_MOVED.write(connection, moved)
+        turn_sql.JOBS_ENDED.write(connection, ended)
         turn_sql.EVENTS.write(connection, self._events)
         turn_sql.PAYLOADS.write(connection, self._payloads)
         for layer in self._layers:
