@@ -82,8 +82,31 @@ def _resolved(folder: Path, name: str) -> Path | None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Whoever reads the target sees all of it or nothing."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Whoever reads the target sees all of it or nothing, a power cut included."""
+    made = _make(target.parent)
     beside = target.with_name(f".{target.name}.part")
-    shutil.copyfile(source, beside)
+    with source.open("rb") as given, beside.open("wb") as written:
+        shutil.copyfileobj(given, written)
+        written.flush()
+        os.fsync(written.fileno())
     beside.replace(target)
+    for folder in (target.parent, *made):
+        _sync(folder)
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder, and those above it that are missing; those that a new name is in."""
+    if folder.is_dir():
+        return []
+    above = _make(folder.parent)
+    folder.mkdir(exist_ok=True)
+    return [folder.parent, *above]
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

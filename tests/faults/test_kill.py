@@ -97,7 +97,7 @@ def test_kill_9_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
                         time.sleep(moments.uniform(0.05, LIFE))
                         alive.kill()
                         kills.append(time.monotonic())
-                        assert processes.left_after(mark, 1.0) == {}, f"left by kill {number + 1}"
+                        assert processes.left_after(mark, 10.0) == {}, f"left by kill {number + 1}"
                         alive = start(crowd.port)
                         print(f"kill {number + 1}: {len(crowd.acknowledged)} started, {alive.seconds_to_listen:.2f} s")
                     kills_over = time.monotonic()
@@ -107,7 +107,7 @@ def test_kill_9_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
             finally:
                 crowd.over.set()
         assert alive.terminate() == 0
-        assert processes.left_after(mark, 1.0) == {}
+        assert processes.left_after(mark, 10.0) == {}
     finally:
         crowd.over.set()
         if alive.process.poll() is None:
