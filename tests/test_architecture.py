@@ -83,22 +83,24 @@ IMPURE_CALLS = frozenset(
 
 # The packages from outside that a room may import; all others are our own or the standard library's.
 OUTSIDE: dict[str, frozenset[str]] = {
-    "language": frozenset({"jlens", "orjson", "re2"}),
-    "machine": frozenset({"orjson"}),
+    "language": frozenset({"jlens", "msgspec", "orjson", "re2"}),
+    "machine": frozenset({"msgspec", "orjson"}),
     "store": frozenset({"orjson", "msgspec"}),
-    "vault": frozenset({"boto3", "botocore", "cryptography", "re2"}),
+    "vault": frozenset({"boto3", "botocore", "cryptography", "msgspec", "re2"}),
     "engine": frozenset({"orjson", "msgspec"}),
     "tasks": frozenset({"orjson", "msgspec", "boto3", "botocore", "pyarrow", "httpcore"}),
     "jobs": frozenset({"orjson", "msgspec"}),
-    "deploy": frozenset({"yaml"}),
+    "deploy": frozenset({"msgspec", "yaml"}),
     "api": frozenset({"orjson", "msgspec", "starlette", "uvicorn", "botocore", "prometheus_client"}),
+    "notify": frozenset({"msgspec"}),
+    "schedule": frozenset({"msgspec"}),
     "auth": frozenset({"joserfc", "msgspec", "orjson"}),
     "settings": frozenset({"msgspec"}),
     "mounts": frozenset({"starlette"}),
     "event_loop": frozenset({"uvloop"}),
     "serve": frozenset({"starlette", "uvicorn", "uvloop"}),
-    "testing": frozenset({"pytest"}),
-    "worker": frozenset({"orjson", "botocore"}),
+    "testing": frozenset({"msgspec", "pytest"}),
+    "worker": frozenset({"botocore", "msgspec", "orjson"}),
     "commands": frozenset({"rich"}),
 }
 

@@ -8,10 +8,11 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Final
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.api import faults
 from stepwell.api.request import Request
@@ -26,8 +27,7 @@ _KEY_ID: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """The three parts as DescribeStateMachine answers them."""
 
     logging: dict[str, Json]

@@ -10,7 +10,8 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from stepwell.api.admission.gate import Gate
 from stepwell.api.admission.limits import Limits
@@ -36,8 +37,7 @@ def real_now() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiContext:
+class ApiContext(Struct, frozen=True, kw_only=True):
     """The surroundings of all requests.
 
     `region` is that of a request whose signature names none; `account` that of every ARN made here. `allowed_hosts`

@@ -18,16 +18,15 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from msgspec import Struct
 from starlette.types import Scope
 
 Credential: TypeAlias = Literal["none", "sigv4", "bearer", "either"]
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """`service` is the one that a signature has to be made for; None takes any."""
 
     credential: Credential

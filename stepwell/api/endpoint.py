@@ -13,11 +13,12 @@ import json
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
 
 from stepwell.api import faults
@@ -50,8 +51,7 @@ class ClientGone(Exception):
     """The client closed the connection before its request was whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Operation:
+class _Operation(Struct, frozen=True):
     name: str
     validate: Callable[[Json], dict[str, Json]]
     handle: Handler

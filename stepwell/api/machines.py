@@ -10,8 +10,10 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.api import arns, faults
 from stepwell.api.request import Request
@@ -22,8 +24,7 @@ ACTIVE: Final = "ACTIVE"
 DELETING: Final = "DELETING"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What an ARN names. `machine` has the definition, role, configuration and revision that are meant: those of
     `version` where there is one. `alias` is the one through which the version was chosen."""
 

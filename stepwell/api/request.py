@@ -7,8 +7,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from stepwell.api.context import ApiContext
 from stepwell.language.values import Json
@@ -18,8 +19,7 @@ Answer: TypeAlias = dict[str, Json]
 DEFAULT_PAGE = 100  # also what 0 stands for (API reference, `maxResults`)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One call of an operation. `region` is that of the caller's signature.
 
     `test_case` is what stood behind `#` in a machine's ARN: the test case of the mocks. `disconnected` returns when the

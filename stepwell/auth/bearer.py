@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from stepwell.auth.caller import Caller, Role
 from stepwell.auth.refusal import BearerRefused
@@ -20,8 +21,7 @@ LONGEST: Final = 16_384
 """Characters of a token; longer ones are not looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class StaticToken:
+class StaticToken(Struct, frozen=True):
     """A token that is known by its SHA-256."""
 
     name: str

@@ -7,8 +7,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 Role: TypeAlias = Literal["full", "read-only"]
 How: TypeAlias = Literal["nobody asked", "access key", "token", "jwt"]
@@ -17,8 +18,7 @@ SCOPE_KEY: Final = "stepwell.caller"
 """Where an ASGI scope holds the caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Whoever sent a request. `name` is the name of the access key or token in the settings, or a JWT's subject."""
 
     name: str

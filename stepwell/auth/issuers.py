@@ -14,10 +14,10 @@ import base64
 import binascii
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeGuard
 
 import orjson
+from msgspec import Struct
 
 from stepwell.auth.caller import Caller, Role
 from stepwell.auth.jwks import Jwks
@@ -31,8 +31,7 @@ ALGORITHMS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuerRules:
+class IssuerRules(Struct, frozen=True, kw_only=True):
     """What is asked of an issuer's tokens.
 
     `audience` are the values of `aud`, or of `client_id` in a token without `aud`, that are taken. `token_use` is

@@ -10,8 +10,9 @@ import importlib.util
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stepwell.auth.bearer import Bearers, StaticToken
 from stepwell.auth.issuers import ALGORITHMS, IssuerRules, Issuers
@@ -20,8 +21,7 @@ from stepwell.auth.signatures import AccessKey, Signatures
 from stepwell.auth.table import AuthError, AuthTable, Elsewhere, IssuerTable, TokenTable, checked_secret, digest
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(Struct, frozen=True):
     """What recognises callers. `own_key` is the server's own access key, for what it runs itself."""
 
     signatures: Signatures

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from stepwell.api.arns import partition_of
 from stepwell.deploy import document, names
@@ -21,8 +22,7 @@ from stepwell.deploy.intrinsics import CONDITION_FUNCTIONS, FUNCTIONS, NO_VALUE,
 from stepwell.language.values import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a template's resources are: what its pseudo parameters say."""
 
     region: str
@@ -43,8 +43,7 @@ class Place:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """`values` are those of parameters by name. `given` is what was said on the command line: imports, dynamic
     references, and what resources are to be in place of what they would be, are looked up there. `folder` is the
     template's; `files` is filled with the files that were read."""

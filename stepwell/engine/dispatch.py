@@ -12,14 +12,14 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.language.model import Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """Whoever tests a state is told of the HTTP request that it makes: `request` and `response`, by the names of
     TestState's answer; with `reveal` the secrets of its connection stand there too."""
 
@@ -27,8 +27,7 @@ class Watch:
     tell: Callable[[Mapping[str, Mapping[str, str]]], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Struct, frozen=True, kw_only=True):
     """One attempt of a Task state that is to be carried out.
 
     `input` is the JSON text of the task's arguments. `deadline` is when the attempt times out (milliseconds since
@@ -60,31 +59,27 @@ class Task:
     brand: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Succeeded:
+class Succeeded(Struct, frozen=True):
     """The task is done; `output` is the JSON text of its result."""
 
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The task failed. `error` and `cause` are as AWS reports them, None where it reports none."""
 
     error: str | None
     cause: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(Struct, frozen=True):
     """The task ran over a limit of its own (`States.Timeout`)."""
 
     error: str = "States.Timeout"
     cause: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True):
     """The call was taken (`.waitForTaskToken`, `.sync`); `output` is the JSON text of its answer.
 
     The end is told by a later outcome, or by the token: then nothing more is yielded.
@@ -93,8 +88,7 @@ class Submitted:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobSubmitted:
+class JobSubmitted(Struct, frozen=True):
     """A service has taken the job of a `.sync` task; `output` is the JSON text of its answer.
 
     The last outcome of its dispatch: once it is committed, the task is dispatched anew, with `Task.submitted`.
@@ -103,24 +97,21 @@ class JobSubmitted:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class StillRunning:
+class StillRunning(Struct, frozen=True):
     """The job has not ended. The task is dispatched again in so many seconds of the real clock; until then it costs
     neither a thread nor a place among the tasks under way."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitFailed:
+class SubmitFailed(Struct, frozen=True):
     """The call of a `.waitForTaskToken` or `.sync` task was refused."""
 
     error: str | None
     cause: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StartExecution:
+class StartExecution(Struct, frozen=True):
     """The task is to start an execution: the engine does so, once, and asks `Dispatcher.child_outcome` what it means.
 
     `name` is None where the engine is to choose one; `input` is JSON text. With `awaited` the task waits for the end
@@ -134,16 +125,14 @@ class StartExecution:
     awaited: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """An activity's task is taken, as a worker takes one: its heartbeats count from now on.
 
     The end is told by the token, or by a time-out: nothing more is yielded.
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(Struct, frozen=True):
     """The task waits for a worker, for however long: it takes no place among those that are under way."""
 
 
@@ -156,8 +145,7 @@ Told: TypeAlias = Outcome | StartExecution | JobSubmitted | StillRunning | Parke
 Refusal: TypeAlias = Literal["missing", "deleting", "unsupported", "exists", "throttled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """An execution could not be started: its machine is missing, being deleted or of a type that cannot be started so,
     another execution has the ARN, or as many run as are allowed."""
 
@@ -166,8 +154,7 @@ class Refused:
     arn: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Child:
+class Child(Struct, frozen=True, kw_only=True):
     """An execution that a task has started, as it begins (`status` RUNNING, `stop_date` None) or as it has ended.
 
     Times are milliseconds since 1970; `input` and `output` are the very texts.

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 import orjson
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stepwell.machine.history import Event, PayloadSink, encode_events
 from stepwell.store.protocol import EventRecord
@@ -28,8 +29,7 @@ _FATAL: Final = frozenset(f"Execution{ending}" for ending in _ERRORS)
 _DATA: Final = frozenset({"input", "output", "parameters", "assignedVariables"})
 
 
-@dataclass(frozen=True, slots=True)
-class Logging:
+class Logging(Struct, frozen=True):
     """What a machine's loggingConfiguration asks for. `level` is ALL, ERROR, FATAL or OFF."""
 
     level: str = "OFF"
@@ -62,8 +62,7 @@ class Logging:
                 return False
 
 
-@dataclass(slots=True)
-class LogMemory:
+class LogMemory(Struct):
     """What all logs together may take, in bytes, and what they take."""
 
     bound: int
@@ -81,8 +80,7 @@ class LogMemory:
         return True
 
 
-@dataclass(slots=True)
-class ExpressLog:
+class ExpressLog(Struct):
     """The log of one execution, encoded as it comes. `payloads` are its large texts by hash; `happened` is told of
     every event, where the machine logs at all."""
 

@@ -12,9 +12,10 @@ import logging
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from stepwell.engine.attempt import close, stimulus_of, task_of
 from stepwell.engine.clock import Clock
@@ -47,8 +48,7 @@ _LIMIT = "|limit"  # the timer of the time that an Express execution may take
 _EXECUTION = "|execution"  # the machine's name for the timer that ends an execution
 
 
-@dataclass(slots=True)
-class _Timer:
+class _Timer(Struct):
     due: int
     handle: asyncio.TimerHandle | None  # None on a virtual clock
 

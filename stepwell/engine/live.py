@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field, replace
 from typing import Final, cast, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stepwell.engine.programs import Compiled
 from stepwell.engine.redrive import PERIOD
@@ -24,8 +26,7 @@ from stepwell.store.protocol import LoadedExecution, NewExecution, Store, TurnRe
 from stepwell.store.vault import DESTROY, VaultChange
 
 
-@dataclass(slots=True)
-class Post:
+class Post(Struct):
     """A stimulus on its way to an execution. `reply` gets the committed turn, None where the stimulus was stale, or the
     error of the commit. `due` is set for a timer: it counts only while the timer still stands at that time. `settles`
     is the message (sender's key, effect id) that the stimulus came with, `at` the time of a sender on a virtual clock.
@@ -38,8 +39,7 @@ class Post:
     at: int | None = None
 
 
-@dataclass(slots=True)
-class Live:
+class Live(Struct):
     """`execution`, `identity` and `compiled` are None until it is loaded. `unanswered` counts the turns that are being
     committed; `clock` is the present time of a virtual clock, and moves when a timer fires. `after_commit` holds what
     was stale by turns that are still being committed; `continuing` says that a Continue is on its way. `requires` is
@@ -48,7 +48,6 @@ class Live:
 
     key: int
     execution: Execution | None = None
-    identity: NewExecution | None = field(init=False)
     compiled: Compiled | None = None
     version: int = 0
     clock: int | None = None
@@ -62,6 +61,7 @@ class Live:
     after_commit: list[Post] = field(default_factory=list)
     continuing: bool = False
     discarded: bool = False
+    identity: NewExecution | None = None  # that of `new`, or loaded
 
     def __post_init__(self) -> None:
         self.identity = self.new

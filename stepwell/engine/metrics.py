@@ -8,13 +8,13 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from stepwell.machine.turn import Turn
 
 
-@dataclass(slots=True)
-class Metrics:
+class Metrics(Struct):
     """`started` is by state machine (its ARN), `ended` by state machine and status, `events` by type. Children of map
     runs count for the machine that their run belongs to. `throttled` is how often an execution had to wait
     before it could enter a state; `refused` is by the reason for which the store took no commit."""

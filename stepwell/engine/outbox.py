@@ -15,8 +15,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.engine.attempt import close, stimulus_of, task_of
 from stepwell.engine.dispatch import (
@@ -53,8 +55,7 @@ T = TypeVar("T")
 StartChild: TypeAlias = Callable[[int, Task, StartExecution], Awaitable[Outcome | None]]
 
 
-@dataclass(slots=True)
-class _Under:
+class _Under(Struct):
     """A task that is under way. `closing` once its last outcome is being committed: nothing is left to cancel.
     `parked` while it waits for a worker and does not count.
 

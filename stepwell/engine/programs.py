@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from stepwell.language.definition import compile_definition
 from stepwell.language.model import Map, Parallel, Program, Task
@@ -28,8 +29,7 @@ def definition_hash(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """`activities` holds the names of the states that are done by activities, each with the activity's ARN. `size` is
     the length of the definition's text."""
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec.structs import replace
 
 from stepwell.engine.attempt import close
 from stepwell.engine.dispatch import Failed, Parked, Succeeded, Task, TimedOut, Told

@@ -7,15 +7,14 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stepwell.store.jobs import NewJob
 from stepwell.store.protocol import MachineRow, NewExecution
 from stepwell.store.vault import VaultChange
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRequest:
+class StartRequest(Struct, frozen=True, kw_only=True):
     """One execution to start. `arn` is the execution's own; `machine` has the definition, the role and the revision
     that are meant: those of the version where `version_arn` names one. `virtual` asks for a virtual clock that begins
     now, `clock` for one that begins then; with `tokens_hold_clock` it does not jump while a token or a worker could
@@ -72,14 +71,12 @@ class StartRequest:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     arn: str
     start_date: int
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityTask:
+class ActivityTask(Struct, frozen=True):
     """A task handed to an activity worker."""
 
     token: str

@@ -13,9 +13,10 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from stepwell.engine.clock import Clock
 from stepwell.engine.dispatch import Task

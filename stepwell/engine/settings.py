@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
+class EngineSettings(Struct, frozen=True):
     """`in_flight` bounds the tasks that are dispatched at once; more wait in the outbox, on disk. `timer_window` is how
     far ahead timers are held in memory. `idle_executions` is how many executions that merely wait stay in memory.
 

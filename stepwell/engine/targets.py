@@ -7,13 +7,14 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.store.protocol import MachineRow, Route, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """`machine` has the definition, the role and the revision that are meant."""
 
     machine: MachineRow

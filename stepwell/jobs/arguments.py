@@ -18,10 +18,10 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 _SHOWN: Final = 100  # characters of a value in a fault
 _PLACE = re.compile(r"^(?P<what>.*?) - at `\$(?P<path>.*)`$", re.DOTALL)
@@ -29,8 +29,7 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _WHOLE: Final = (inspect.Parameter.empty, Any, dict, Mapping, object)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong with an input. `pointer` is a JSON pointer, `value` the text of what stands there (None
     where nothing does), `expected` says what would be taken."""
 
@@ -66,8 +65,7 @@ class Model:
         return self.type.model_validate(value) if self._is_pydantic else msgspec.convert(value, self.type)
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(Struct, frozen=True):
     """The input of a handler, as its signature says. `spread`: the model's members are its arguments."""
 
     model: Model
@@ -184,7 +182,7 @@ def _faults(type_: Any, value: Any) -> list[Fault]:
             msgspec.convert(given, field.type)
         except msgspec.ValidationError as error:
             inner = _fault(str(error), given, field.type)
-            found.append(dataclasses.replace(inner, pointer=pointer + inner.pointer))
+            found.append(msgspec.structs.replace(inner, pointer=pointer + inner.pointer))
     names = [field.encode_name for field in fields]
     if _is_closed(type_):
         for name in [name for name in value if name not in names]:
@@ -207,8 +205,7 @@ def _fields(type_: Any) -> tuple[Any, ...] | None:
     return tuple(_Field(field.encode_name, hints.get(field.name, Any), field.required) for field in described.fields)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     encode_name: str
     type: Any
     required: bool

@@ -15,12 +15,13 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 from weakref import WeakValueDictionary
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.engine.engine import Engine
 from stepwell.engine.errors import EngineError, ExecutionDoesNotExist, Stopping
@@ -48,8 +49,7 @@ class KeyReused(Exception):
         self.id = id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRequest:
+class JobRequest(Struct, frozen=True, kw_only=True):
     """A job to take in. `input` is JSON text that the type's arguments take."""
 
     type: JobType
@@ -60,8 +60,7 @@ class JobRequest:
     callback: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """A job that was taken in, now or by an earlier request with the same idempotency key."""
 
     id: str

@@ -7,7 +7,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stepwell.language.comparators import COMPARATORS, Check, Comparison, Matching, Presence
 from stepwell.language.errors import QueryError, SyntaxFault
@@ -22,8 +22,7 @@ __all__ = ["COMPARATORS", "compile_rule"]
 _DEEPEST = 100
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Struct, frozen=True):
     rules: tuple[Rule, ...]
 
     def matches(self, scope: Scope) -> bool:
@@ -31,8 +30,7 @@ class And:
         return all(rule.matches(scope) for rule in self.rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Struct, frozen=True):
     rules: tuple[Rule, ...]
 
     def matches(self, scope: Scope) -> bool:
@@ -40,8 +38,7 @@ class Or:
         return any(rule.matches(scope) for rule in self.rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     rule: Rule
 
     def matches(self, scope: Scope) -> bool:
@@ -49,8 +46,7 @@ class Not:
         return not self.rule.matches(scope)
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """IsPresent."""
 
     variable: Path
@@ -61,8 +57,7 @@ class Present:
         return (self.variable.find(scope) is not MISSING) is self.expected
 
 
-@dataclass(frozen=True, slots=True)
-class Against:
+class Against(Struct, frozen=True):
     """A comparison with a value that stands in the definition."""
 
     variable: Path
@@ -77,8 +72,7 @@ class Against:
         return self.comparator.holds(value, self.operand)
 
 
-@dataclass(frozen=True, slots=True)
-class AgainstPath:
+class AgainstPath(Struct, frozen=True):
     """A comparison with a value that another path leads to."""
 
     variable: Path
@@ -94,8 +88,7 @@ class AgainstPath:
         return self.comparator.holds(value, other)
 
 
-@dataclass(frozen=True, slots=True)
-class Like:
+class Like(Struct, frozen=True):
     """StringMatches. `parts` are the texts between the asterisks."""
 
     variable: Path

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.language.timestamp import parse_nanoseconds
 from stepwell.language.values import Json
@@ -46,8 +47,7 @@ def timestamp_key(value: Json) -> Key | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """`NumericLessThan` and its like: both sides go through `key`, then `order` decides."""
 
     operand: Operand
@@ -60,8 +60,7 @@ class Comparison:
         return left is not None and right is not None and self.order(left, right)
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """`IsNull`, `IsString` and the other tests of a type: the operand says whether the test is to hold."""
 
     is_kind: Callable[[Json], bool]
@@ -72,15 +71,13 @@ class Check:
         return self.is_kind(value) is other
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(Struct, frozen=True):
     """`IsPresent`: the only test of a path that may lead nowhere."""
 
     operand: Operand = "boolean"
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(Struct, frozen=True):
     """`StringMatches`: `*` stands for any text, `\\*` for an asterisk, `\\\\` for a backslash."""
 
     operand: Operand = "string"

@@ -9,8 +9,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 Severity: TypeAlias = Literal["ERROR", "WARNING"]
 
@@ -34,8 +35,7 @@ Code: TypeAlias = Literal[
 last one is that of `lint/`, which AWS has not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One finding. A WARNING does not keep a definition from being created."""
 
     code: Code

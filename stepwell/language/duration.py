@@ -7,7 +7,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stepwell.language.errors import QueryError
 from stepwell.language.java_text import java_text
@@ -19,8 +19,7 @@ from stepwell.language.timestamp import parse_timestamp
 LONGEST = 99_999_999
 
 
-@dataclass(frozen=True, slots=True)
-class Seconds:
+class Seconds(Struct, frozen=True):
     """`Seconds`: a fixed number of seconds."""
 
     seconds: int
@@ -30,8 +29,7 @@ class Seconds:
         return now + self.seconds * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class SecondsPath:
+class SecondsPath(Struct, frozen=True):
     """`SecondsPath`: the number of seconds stands in the input."""
 
     path: Path
@@ -54,8 +52,7 @@ class SecondsPath:
         return now + value * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Timestamp:
+class Timestamp(Struct, frozen=True):
     """`Timestamp`: a fixed time, in milliseconds since 1970 (UTC)."""
 
     time: int
@@ -65,8 +62,7 @@ class Timestamp:
         return _whole_second(self.time)
 
 
-@dataclass(frozen=True, slots=True)
-class TimestampPath:
+class TimestampPath(Struct, frozen=True):
     """`TimestampPath`: the time stands in the input, as RFC 3339 text."""
 
     path: Path

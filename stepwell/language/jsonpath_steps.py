@@ -6,42 +6,38 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from stepwell.language.values import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """`.name` or `['name']`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """`['a','b']`: as the last step an object with these members, else each of them in turn."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """`[0]`, `[-1]`."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Indexes:
+class Indexes(Struct, frozen=True):
     """`[0,2]`."""
 
     indexes: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """`[1:3]`, `[:2]`, `[-1:]`, `[::2]`."""
 
     start: int | None
@@ -49,27 +45,23 @@ class Slice:
     step: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(Struct, frozen=True):
     """`.*` or `[*]`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """`[?( … )]`."""
 
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Descend:
+class Descend(Struct, frozen=True):
     """`..` and what follows it."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """`.length()`, always the last step."""
 
     name: str
@@ -79,23 +71,20 @@ class Function:
 Step: TypeAlias = "Name | Names | Index | Indexes | Slice | Wildcard | Filter | Descend | Function"
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """A literal in a filter or a function's argument."""
 
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """`/ab+c/i`, the right side of `=~`."""
 
     pattern: str
     flags: str
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A path in a filter; `from_root` tells `$` from `@`."""
 
     from_root: bool
@@ -105,32 +94,27 @@ class Query:
 Operand: TypeAlias = "Constant | Pattern | Query"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     left: Operand
     operator: str
     right: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class Exists:
+class Exists(Struct, frozen=True):
     """A path that stands alone."""
 
     query: Query
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(Struct, frozen=True):
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(Struct, frozen=True):
     conditions: tuple[Condition, ...]
 
 

@@ -9,8 +9,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 from stepwell.language.scope import Scope
 from stepwell.language.values import Json
@@ -66,8 +67,7 @@ class CatchFlow(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Retrier:
+class Retrier(Struct, frozen=True):
     """One entry of Retry. Times are in seconds."""
 
     error_equals: tuple[str, ...]
@@ -78,8 +78,7 @@ class Retrier:
     full_jitter: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Catcher:
+class Catcher(Struct, frozen=True):
     """One entry of Catch."""
 
     error_equals: tuple[str, ...]
@@ -87,8 +86,7 @@ class Catcher:
     flow: CatchFlow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateBase:
+class StateBase(Struct, frozen=True, kw_only=True):
     """What all states share. `next` is None where the state ends its branch."""
 
     name: str
@@ -97,21 +95,18 @@ class StateBase:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pass(StateBase):
+class Pass(StateBase, frozen=True, kw_only=True):
     """`has_result` tells a `Result` of null from none."""
 
     result: Json = None
     has_result: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Succeed(StateBase):
+class Succeed(StateBase, frozen=True, kw_only=True):
     pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fail(StateBase):
+class Fail(StateBase, frozen=True, kw_only=True):
     """`error` and `cause` evaluate to a string; None where the definition gives none. Scope: the raw input."""
 
     error: Expression | None = None
@@ -126,8 +121,7 @@ class Rule(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ChoiceBranch:
+class ChoiceBranch(Struct, frozen=True):
     """`flow` is how the state is left where the rule matches: the rule has an Assign and an Output of its own."""
 
     rule: Rule
@@ -136,8 +130,7 @@ class ChoiceBranch:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice(StateBase):
+class Choice(StateBase, frozen=True, kw_only=True):
     """`next` is never used: the first branch that matches names the next state, else `default`."""
 
     branches: tuple[ChoiceBranch, ...]
@@ -152,16 +145,14 @@ class Duration(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait(StateBase):
+class Wait(StateBase, frozen=True, kw_only=True):
     duration: Duration
 
 
 Pattern: TypeAlias = Literal["", "sync", "sync:2", "waitForTaskToken"]
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """What a Task calls.
 
     `kind` is "function" for a Lambda function's ARN, "activity" for an activity's ARN, "service" for
@@ -181,8 +172,7 @@ class Resource:
         return f"{self.action}.{self.pattern}" if self.pattern else self.action
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task(StateBase):
+class Task(StateBase, frozen=True, kw_only=True):
     """`timeout` and `heartbeat` evaluate to whole seconds; the scope is that of `arguments`."""
 
     resource: Resource
@@ -193,15 +183,13 @@ class Task(StateBase):
     catch: tuple[Catcher, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parallel(StateBase):
+class Parallel(StateBase, frozen=True, kw_only=True):
     branches: tuple[Program, ...]
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemReader:
+class ItemReader(Struct, frozen=True, kw_only=True):
     """Where the items of a distributed Map come from.
 
     `action` is that of S3: getObject or listObjectsV2. `arguments` evaluates to its parameters. `config` is
@@ -214,8 +202,7 @@ class ItemReader:
     max_items: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemBatcher:
+class ItemBatcher(Struct, frozen=True, kw_only=True):
     """How many items, and how many bytes of them, a child of a distributed Map works on; `input` evaluates to what all
     batches share."""
 
@@ -224,8 +211,7 @@ class ItemBatcher:
     input: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultWriter:
+class ResultWriter(Struct, frozen=True, kw_only=True):
     """Where the results of a distributed Map go, and in which form. Without `exports` they are the state's result."""
 
     exports: bool
@@ -234,8 +220,7 @@ class ResultWriter:
     output_type: str = "JSON"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
+class Distribution(Struct, frozen=True, kw_only=True):
     """What only a distributed Map has. `definition` is the text of its processor as a machine of its own; `express`
     says that its children are Express workflows."""
 
@@ -247,8 +232,7 @@ class Distribution:
     writer: ResultWriter | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Map(StateBase):
+class Map(StateBase, frozen=True, kw_only=True):
     """`items` evaluates to a list (it raises QueryError otherwise); its scope is the effective input.
 
     `item_selector` (ItemSelector, or the older Parameters) is evaluated once an item, with `$$.Map.Item` in the context
@@ -275,8 +259,7 @@ class Map(StateBase):
 State: TypeAlias = Pass | Succeed | Fail | Choice | Wait | Task | Parallel | Map
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Struct, frozen=True, kw_only=True):
     """A state machine, a branch of a Parallel, or the processor of a Map.
 
     `timeout_seconds` is the machine's own; branches have none.

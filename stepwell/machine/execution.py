@@ -10,8 +10,10 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import copy
 from typing import Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct, field
 
 from stepwell.language.model import Program
 from stepwell.machine.datum import Datum
@@ -28,8 +30,7 @@ Workflow: TypeAlias = Literal["STANDARD", "EXPRESS", "SYNC_EXPRESS"]
 Doing: TypeAlias = Literal["ready", "wait", "retry", "task", "children", "mapRun", "done", "failed", "again"]
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(Struct):
     """One branch. `state` is the state it is in, or is about to enter; `input` is that state's raw input.
 
     `last_id` is the event that the branch's next event hangs from. `retries` counts the retries of each retrier of the
@@ -68,10 +69,7 @@ class Frame:
     variables: Variables = NO_VARIABLES
 
     def clone(self) -> Frame:
-        new = object.__new__(Frame)
-        for name in Frame.__slots__:
-            setattr(new, name, getattr(self, name))
-        return new
+        return copy(self)
 
     def child_path(self, index: int) -> str:
         return f"{self.path}{self.entered_id}.{index}/"
@@ -94,8 +92,7 @@ class RedriveToken(NamedTuple):
     date: int
 
 
-@dataclass(slots=True)
-class Execution:
+class Execution(Struct):
     """One execution as a turn sees it. Times are milliseconds since 1970.
 
     `calls` counts the calls of each Task state; it is kept only where a test case of the mocks was named. `absent`

@@ -8,7 +8,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stepwell.language.errors import QueryError
 from stepwell.language.values import Json
@@ -19,8 +19,7 @@ RUNTIME = "States.Runtime"
 DATA_LIMIT_EXCEEDED = "States.DataLimitExceeded"
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """`error` and `cause` are None where none was given. `heartbeat` marks a time-out for want of a heartbeat,
     which AWS reports as `States.Timeout`. `terminal` failures are never retried and never caught."""
 

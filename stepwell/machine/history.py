@@ -9,10 +9,10 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
 import orjson
+from msgspec import Struct
 
 from stepwell.language.values import Json
 
@@ -20,8 +20,7 @@ LARGE = 256  # bytes; a longer text is kept once an execution
 ASSIGNED = "assignedVariables"  # the one detail that holds texts by name
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One history event. `timestamp` is in milliseconds since 1970; `details` holds the members of AWS's details shape,
     without `inputDetails`, `outputDetails` and `assignedVariablesDetails`."""
 

@@ -10,8 +10,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, cast
+
+from msgspec import Struct, field
 
 from stepwell.language.errors import QueryError
 from stepwell.language.model import Choice, Fail, Map, Parallel, Pass, Program, State, Succeed, Task, Wait
@@ -44,8 +45,7 @@ _PERFORM: Final = cast(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class Setup(Struct, frozen=True, kw_only=True):
     """The circumstances of a state under test.
 
     `context` is its context object; None leaves that to the probe. `in_map` says that the state belongs to a Map: its
@@ -64,8 +64,7 @@ class Setup:
     source: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """What came of a state. `output` is None where it failed; `next` is None where nothing comes after it.
 
     `data` is the inspection data, by the names of the API.

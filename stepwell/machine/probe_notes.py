@@ -11,8 +11,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from stepwell.language.jsonpath_flow import JsonPathFlow
 from stepwell.language.model import Catcher, CatchFlow, DataFlow, Exit, Map, Parallel, Pass, State, Task

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from stepwell.machine.turn import TaskEffect
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """The execution begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Continue:
+class Continue(Struct, frozen=True):
     """The last turn's budget was spent: go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
+class TimerFired(Struct, frozen=True):
     """A timer is due. `name` is the path of its frame, a bar and its kind."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSucceeded:
+class TaskSucceeded(Struct, frozen=True):
     """`output` is the JSON text of the result."""
 
     path: str
@@ -34,16 +31,14 @@ class TaskSucceeded:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFailed:
+class TaskFailed(Struct, frozen=True):
     path: str
     token: str
     error: str | None
     cause: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskTimedOut:
+class TaskTimedOut(Struct, frozen=True):
     """The task ran over a limit that whoever carried it out has kept."""
 
     path: str
@@ -52,8 +47,7 @@ class TaskTimedOut:
     cause: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSubmitted:
+class TaskSubmitted(Struct, frozen=True):
     """The call of a `.waitForTaskToken` or `.sync` task was taken; its end comes later.
 
     `child` is the ARN of the execution that was started for it, where the task waits for that one: it tells the end,
@@ -66,8 +60,7 @@ class TaskSubmitted:
     child: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JobSubmitted:
+class JobSubmitted(Struct, frozen=True):
     """A service has taken the job of a `.sync` task; `output` is its answer. `effect`, which is that of the task, goes
     on as one that follows the job."""
 
@@ -77,16 +70,14 @@ class JobSubmitted:
     effect: TaskEffect
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSubmitFailed:
+class TaskSubmitFailed(Struct, frozen=True):
     path: str
     token: str
     error: str | None
     cause: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class MapRunSucceeded:
+class MapRunSucceeded(Struct, frozen=True):
     """`output` is the JSON text of the results, or of where they are."""
 
     path: str
@@ -94,16 +85,14 @@ class MapRunSucceeded:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class MapRunFailed:
+class MapRunFailed(Struct, frozen=True):
     path: str
     token: str
     error: str
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityClaimed:
+class ActivityClaimed(Struct, frozen=True):
     """A worker has taken the task of an activity."""
 
     path: str
@@ -111,22 +100,19 @@ class ActivityClaimed:
     worker_name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True):
     path: str
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """StopExecution."""
 
     error: str | None
     cause: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Redrive:
+class Redrive(Struct, frozen=True):
     """RedriveExecution: an execution that has ended without success goes on. The only stimulus that an ended execution
     takes. `anew` lets it begin again with its first state, as Express workflows do."""
 

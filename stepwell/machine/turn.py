@@ -8,8 +8,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.language.model import Resource
 from stepwell.language.values import Json
@@ -18,8 +19,7 @@ from stepwell.machine.execution import Frame, RedriveToken, Status
 from stepwell.machine.history import Event
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEffect:
+class TaskEffect(Struct, frozen=True):
     """A task is to be carried out. `id` is the id of the event that scheduled it.
 
     `submitted` is the answer to its call, a JSON text, where a service has taken the job of a `.sync` task: the job is
@@ -39,8 +39,7 @@ class TaskEffect:
     role: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MapRunStart:
+class MapRunStart(Struct, frozen=True):
     """A map run begins with this turn. `order` says what it is to do (see `states/map_run.py`); its end is told with
     the token."""
 
@@ -50,8 +49,7 @@ class MapRunStart:
     order: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class MapRunRedrive:
+class MapRunRedrive(Struct, frozen=True):
     """A map run that has ended goes on; its end is told with the token. `id` is that of the event MapRunRedriven."""
 
     id: int
@@ -59,8 +57,7 @@ class MapRunRedrive:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Abort:
+class Abort(Struct, frozen=True):
     """An execution or map run that this one has started is no longer wanted. `id` is that of the event that scheduled
     the task, or started the map run, which waited for it."""
 
@@ -68,8 +65,7 @@ class Abort:
     child: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(Struct, frozen=True, kw_only=True):
     """`timers` maps names (`path|kind`) to due times. Removals come before additions. `more` says that the budget was
     spent: the engine goes on with a Continue. `stop_date` is set once the execution has ended."""
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from stepwell.notify.declared import DeclaredNotice
 
@@ -24,21 +25,18 @@ class InvalidChannel(ValueError):
     """A channel that cannot be used; the message says what it takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(Struct, frozen=True):
     """`secret` names the environment variable that deliveries are signed with; None leaves them unsigned."""
 
     url: str
     secret: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(Struct, frozen=True):
     arn: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bus:
+class Bus(Struct, frozen=True):
     name: str
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from stepwell.store.protocol import EffectRow, ExecutionRow
 
@@ -23,8 +24,7 @@ _IDS = uuid.UUID("1c9e4f0e-6a52-4f0a-9d0c-0a8f0b6a2f11")
 _MOST_DATA = 248 * 1024  # bytes of input and output together; more is left out, as AWS leaves it out
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChange:
+class StatusChange(Struct, frozen=True):
     """One event, and the status that it tells of. `body` is its JSON text."""
 
     id: str

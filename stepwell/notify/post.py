@@ -14,8 +14,9 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.notify.channel import Webhook, destination_of, read, text_of
 from stepwell.notify.senders import NotDelivered, Sender
@@ -34,8 +35,7 @@ _LOOK = 30.0  # seconds between two looks at the clock
 _PAUSE = 1.0  # seconds before another try where the store has failed
 
 
-@dataclass(slots=True)
-class _Rest:
+class _Rest(Struct):
     """A destination that fails: nothing is sent before `until`."""
 
     until: int

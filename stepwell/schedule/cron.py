@@ -13,9 +13,10 @@ import calendar
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import TypeAlias
+
+from msgspec import Struct
 
 FIRST_YEAR = 1970
 LAST_YEAR = 2199
@@ -28,8 +29,7 @@ class InvalidExpression(ValueError):
     """A schedule expression that cannot be understood; the message names the part and says what is taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     name: str
     low: int
     high: int
@@ -45,8 +45,7 @@ _WEEK = _Field("day-of-week", 1, 7, _DAY_NAMES, "1-7 or SUN-SAT (1 is Sunday) an
 _YEAR = _Field("year", FIRST_YEAR, LAST_YEAR, (), f"{FIRST_YEAR}-{LAST_YEAR} and , - * /")
 
 
-@dataclass(frozen=True, slots=True)
-class _MonthDay:
+class _MonthDay(Struct, frozen=True):
     """A number of days before the end of the month (`L`, `L-3`), or a day by its number; with `nearest` (`W`) the
     weekday from Monday to Friday in the same month that is nearest."""
 
@@ -70,8 +69,7 @@ class _MonthDay:
         return day
 
 
-@dataclass(frozen=True, slots=True)
-class _Weekday:
+class _Weekday(Struct, frozen=True):
     """A day of the week, counted as `calendar` does: each, the nth of a month (`#n`), the last (`L`: nth is 0)."""
 
     weekday: int
@@ -89,8 +87,7 @@ class _Weekday:
 _Day: TypeAlias = _MonthDay | _Weekday
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """An expression that was read. Each field holds its values in order."""
 
     minutes: tuple[int, ...]

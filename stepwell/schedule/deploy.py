@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
+
+from msgspec.structs import replace
 
 from stepwell.schedule.declared import DeclaredSchedule
 from stepwell.schedule.definition import InvalidSchedule, check, milliseconds

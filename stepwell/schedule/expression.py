@@ -11,11 +11,12 @@ See the EventBridge Scheduler User Guide, "Schedule types". AWS knows no `second
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct
 
 from stepwell.schedule.cron import Cron, InvalidExpression
 
@@ -26,15 +27,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 200 * 365 * 86_400_000  # a rate above is as good as never
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """Every so many milliseconds."""
 
     interval: int
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True):
     """Once, at a local time."""
 
     local: datetime
@@ -92,8 +91,7 @@ def zone(name: str) -> ZoneInfo:
         ) from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class Timing(Struct, frozen=True, kw_only=True):
     """When something falls due. Times are milliseconds since 1970.
 
     A rate counts from `start`, or from `anchor` (when it was written) where there is none. `start` and `end` belong to

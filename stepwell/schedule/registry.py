@@ -7,7 +7,8 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stepwell.engine.clock import Clock
 from stepwell.schedule.declared import DEFAULT_GROUP

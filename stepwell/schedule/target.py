@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.schedule.declared import MAX_AGE, MAX_RETRIES
 
@@ -37,8 +38,7 @@ class UnsupportedTarget(ValueError):
     """A target that this server cannot start; the message says which there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartMachine:
+class StartMachine(Struct, frozen=True):
     """An execution is started. `name` is None where the schedule names it."""
 
     machine_arn: str
@@ -46,8 +46,7 @@ class StartMachine:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InvokeFunction:
+class InvokeFunction(Struct, frozen=True):
     """A function is invoked as an Event, which nobody waits for."""
 
     function: str
@@ -57,8 +56,7 @@ class InvokeFunction:
 Start: TypeAlias = StartMachine | InvokeFunction
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long a start that fails is tried again: until so many seconds behind its due time, and so many times."""
 
     max_age: int

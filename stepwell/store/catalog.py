@@ -8,16 +8,16 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 SENSITIVE: Final = "stepwell:sensitive"
 """The key of the tag that says which parts of a machine's inputs are secret."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineRow:
+class MachineRow(Struct, frozen=True, kw_only=True):
     """A state machine at its newest revision. `id` is given by the store (0 while it has none)."""
 
     arn: str
@@ -35,8 +35,7 @@ class MachineRow:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionRow:
+class RevisionRow(Struct, frozen=True, kw_only=True):
     """What a machine was between two updates. Revisions stay: versions and executions refer to them."""
 
     machine_id: int
@@ -47,8 +46,7 @@ class RevisionRow:
     update_date: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRow:
+class VersionRow(Struct, frozen=True, kw_only=True):
     """A revision that was published. Numbers of a machine rise from 1 and are never given again."""
 
     machine_id: int
@@ -58,16 +56,14 @@ class VersionRow:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """The share of an alias's executions, in percent, that a version gets."""
 
     version: int
     weight: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AliasRow:
+class AliasRow(Struct, frozen=True, kw_only=True):
     """A name for one or two versions of a machine. `id` is given by the store (0 while it has none)."""
 
     machine_id: int
@@ -87,16 +83,14 @@ class Refusal(Enum):
     FULL = "full"  # there are as many as are allowed
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRow:
+class ActivityRow(Struct, frozen=True):
     arn: str
     name: str
     creation_date: int
     configuration: str = "{}"  # JSON: encryptionConfiguration
 
 
-@dataclass(frozen=True, slots=True)
-class ListPosition:
+class ListPosition(Struct, frozen=True):
     """Where a listing goes on: just behind the row with this date and key (newest first)."""
 
     date: int

@@ -8,12 +8,12 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionRow:
+
+class ConnectionRow(Struct, frozen=True, kw_only=True):
     """`place` is the beginning of the ARN, up to the name. `kind` is the type of authorization; `shown` is a JSON text
     with nothing secret in it, and `box` all of it, sealed. `version` is another one after every change. Times are
     milliseconds since 1970."""

@@ -9,14 +9,14 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct
 
 Outcome: TypeAlias = Literal["FAILED", "CANCELLED"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
+class NewJob(Struct, frozen=True, kw_only=True):
     """The part of a job that never changes. Times are milliseconds since 1970.
 
     `group` is what jobs are limited by beside their type, `caller` who asked for it. `fingerprint` tells two requests
@@ -33,8 +33,7 @@ class NewJob:
     callback: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRow:
+class JobRow(Struct, frozen=True, kw_only=True):
     """A job as it is read back. `status` and what follows it are the execution's; None where there is none (yet).
 
     `outcome`, `error` and `cause` are those of a job that ended without an execution. `input` and `output` are None in
@@ -57,8 +56,7 @@ class JobRow:
     output: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedJob:
+class QueuedJob(Struct, frozen=True):
     """A job that waits for others to end."""
 
     key: int
@@ -67,8 +65,7 @@ class QueuedJob:
     input: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressRow:
+class ProgressRow(Struct, frozen=True):
     """How far a job is. `at` is in milliseconds since 1970."""
 
     id: str
@@ -77,8 +74,7 @@ class ProgressRow:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
+class JobFilter(Struct, frozen=True, kw_only=True):
     """Which jobs a listing holds; None is any. `statuses` are those of executions, `queued` stands for none yet.
 
     `created_from` and `created_before` are milliseconds since 1970.

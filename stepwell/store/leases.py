@@ -8,12 +8,12 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class LeaseRow:
+
+class LeaseRow(Struct, frozen=True):
     """A call that a worker has taken. `call` is the call's own name, the same each time that the same attempt of a task
     is carried out; `token` is the digest of the token that the worker holds; `taken` is in milliseconds since 1970."""
 

@@ -8,12 +8,12 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogChunk:
+
+class LogChunk(Struct, frozen=True, kw_only=True):
     """Some lines of a stream, in the order in which they came. `id` rises from chunk to chunk (0 while it has none).
 
     Times are milliseconds since 1970; places are numbers that rise from line to line of the whole server.
@@ -30,8 +30,7 @@ class LogChunk:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LogGroupRow:
+class LogGroupRow(Struct, frozen=True):
     """`days` is how long lines of this group are kept, None where only the server's own limit holds; `size` is what the
     group takes, in bytes."""
 
@@ -41,8 +40,7 @@ class LogGroupRow:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogStreamRow:
+class LogStreamRow(Struct, frozen=True):
     name: str
     first_time: int
     last_time: int

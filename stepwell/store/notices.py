@@ -9,12 +9,12 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleRow:
+
+class RuleRow(Struct, frozen=True, kw_only=True):
     """Executions of `machine` (an ARN, or `*`) that come to one of `statuses` are told through `channel` (JSON)."""
 
     machine: str
@@ -25,8 +25,7 @@ class RuleRow:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDelivery:
+class NewDelivery(Struct, frozen=True, kw_only=True):
     """`destination` is what is bounded and rested together, `channel` says how it is sent."""
 
     event_id: str
@@ -37,8 +36,7 @@ class NewDelivery:
     created: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRow:
+class DeliveryRow(Struct, frozen=True, kw_only=True):
     """A delivery without its body. `died` is when it was given up; `attempts` counts the tries that failed."""
 
     id: int

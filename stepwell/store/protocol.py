@@ -11,9 +11,10 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, Protocol
+
+from msgspec import Struct, field
 
 from stepwell.store.catalog import (
     ActivityRow,
@@ -120,8 +121,7 @@ class Answer(Enum):
     EXISTS = "exists"  # the turn starts an execution whose ARN is taken
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewExecution:
+class NewExecution(Struct, frozen=True, kw_only=True):
     """The part of an execution that never changes. `key` is the store's own name for it, drawn by the engine.
 
     `job` is written with it, and not read back with it.
@@ -152,8 +152,7 @@ class NewExecution:
     brand: str | None = None  # of the sealed values that it may open; read back by `load_execution` only
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionChange:
+class ExecutionChange(Struct, frozen=True, kw_only=True):
     """The part of an execution that a turn writes, always as a whole.
 
     `clock` is None for the real clock, else the present time of the execution's virtual clock. `data` is the machine's.
@@ -171,8 +170,7 @@ class ExecutionChange:
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionRow:
+class ExecutionRow(Struct, frozen=True, kw_only=True):
     """An execution as it is read back."""
 
     new: NewExecution
@@ -180,8 +178,7 @@ class ExecutionRow:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventRecord(Struct, frozen=True):
     """The events of one turn, as the machine encoded them. `first_id` to `last_id` without a gap."""
 
     first_id: int
@@ -189,8 +186,7 @@ class EventRecord:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EffectRow:
+class EffectRow(Struct, frozen=True):
     """An effect that is waiting to be carried out: a row of the outbox.
 
     `id` is unique in its execution (the id of the event that scheduled it). `kind` and `target` are what rows are found
@@ -205,16 +201,14 @@ class EffectRow:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxRow(Struct, frozen=True):
     """An effect read back, with the execution that it belongs to."""
 
     key: int
     effect: EffectRow
 
 
-@dataclass(frozen=True, slots=True)
-class TimerRow:
+class TimerRow(Struct, frozen=True):
     """A timer read back. `name` is `path + "|" + kind`."""
 
     key: int
@@ -222,8 +216,7 @@ class TimerRow:
     due: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnRecord:
+class TurnRecord(Struct, frozen=True, kw_only=True):
     """Everything that one turn changes, committed as a whole or not at all.
 
     `version` is the version that the turn makes; the store refuses it (STALE) unless the execution stands at
@@ -252,8 +245,7 @@ class TurnRecord:
     vault: VaultChange | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedExecution:
+class LoadedExecution(Struct, frozen=True):
     """All that a turn needs to go on from."""
 
     row: ExecutionRow

@@ -10,16 +10,16 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+from msgspec import Struct
 
 ENABLED = "ENABLED"
 DISABLED = "DISABLED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleRow:
+class ScheduleRow(Struct, frozen=True, kw_only=True):
     """A schedule. Times are milliseconds since 1970; `id` is given by the store (0 while it has none) and never again.
 
     `target` is JSON, as clients gave it. `window` is in minutes, 0 where the time is not flexible. `anchor` is when its
@@ -57,8 +57,7 @@ class ScheduleRow:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(Struct, frozen=True):
     """A run that fell due at `due` and is to be started at `try_at`, by the schedule as it is now. `attempts` counts
     the tries that failed, `first_try` is when the first was to be made."""
 
@@ -69,8 +68,7 @@ class RunRow:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True):
     """A schedule moves on to `next_due`; `runs` are those that fell due, as (due, first try)."""
 
     schedule: ScheduleRow
@@ -78,8 +76,7 @@ class Advance:
     runs: Sequence[tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupRow:
+class GroupRow(Struct, frozen=True, kw_only=True):
     arn: str
     name: str
     created: int

@@ -9,15 +9,15 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+from msgspec import Struct, field
 
 DESTROY: Final = 0
 """`VaultChange.until` of an execution that needs its values no more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedValue:
+class SealedValue(Struct, frozen=True, kw_only=True):
     """A value behind a reference. `since` and `ends` are by the execution's clock, `lifetime` is in milliseconds."""
 
     id: str
@@ -29,8 +29,7 @@ class SealedValue:
     lifetime: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VaultChange:
+class VaultChange(Struct, frozen=True, kw_only=True):
     """What a turn does to the vault: its execution may open the values of a brand until a time by the real clock.
 
     None stands for an end that is not known yet, DESTROY for now. `values` are new ones of the brand; `digest` is the

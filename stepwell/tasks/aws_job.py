@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from stepwell.engine.dispatch import Failed, JobSubmitted, StillRunning, Succeeded, Task, Told
 from stepwell.language.values import dumps, loads

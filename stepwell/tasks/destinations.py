@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from stepwell.language.values import Json, dumps, loads
 from stepwell.tasks.aws.client import AwsClients
@@ -31,8 +32,7 @@ class DeliveryFailed(Exception):
     """A record could not be handed over; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How a call has ended. `condition` is AWS's word; `error` is the errorType of an error, `payload` the JSON text of
     what the function has answered last, null where it was not called."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import signal
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAX_RESPONSE = 6_291_556
 """Bytes of a result that Lambda takes (6 MiB and 100 bytes)."""
@@ -36,8 +37,7 @@ class CallRefused(Exception):
         super().__init__(self.cause)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """One call. `event` is JSON text; `client_context` is JSON text or None; `idempotency_key` is the same each time
     that the same attempt of a task is carried out."""
 
@@ -53,8 +53,7 @@ class Invocation:
     """Whether the answer brings the last 4 KB of the call's log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """How a call ended. `payload` is JSON text; `error` is None, or the errorType that the payload names."""
 
     payload: str

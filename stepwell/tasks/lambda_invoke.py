@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from email.utils import formatdate
 from uuid import uuid4
+
+from msgspec import Struct
 
 from stepwell.engine.dispatch import Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task
 from stepwell.engine.errors import Stopping
@@ -27,8 +28,7 @@ _TAIL = 4096  # bytes
 _TYPES = ("Event", "RequestResponse", "DryRun")
 
 
-@dataclass(frozen=True, slots=True)
-class _Parameters:
+class _Parameters(Struct, frozen=True):
     function_name: str
     event: str
     invocation_type: str

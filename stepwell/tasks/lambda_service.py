@@ -13,7 +13,8 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stepwell.tasks.function import Function, FunctionName, FunctionRegistry
 from stepwell.tasks.guard import Guard
@@ -37,8 +38,7 @@ class FunctionNotFound(CallRefused):
         self.arn = arn
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What Invoke answers."""
 
     request_id: str
@@ -46,8 +46,7 @@ class Reply:
     answer: Answer
 
 
-@dataclass(slots=True, eq=False)
-class _Held:
+class _Held(Struct, eq=False):
     """A runner and the calls that it has."""
 
     runner: Runner

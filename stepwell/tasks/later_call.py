@@ -6,8 +6,9 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from stepwell.language.values import dumps, loads
 
@@ -19,8 +20,7 @@ class EventTooLarge(Exception):
     """The call cannot be kept; the message is AWS's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaterCall:
+class LaterCall(Struct, frozen=True, kw_only=True):
     """One call. `event` and `client_context` are JSON texts; `execution_arn` is that of the task that asks for it.
     With `secret` the event is to be kept sealed."""
 
@@ -63,8 +63,7 @@ class LaterCall:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class KeptCall:
+class KeptCall(Struct, frozen=True):
     """A call and when it was kept, in milliseconds since 1970."""
 
     call: LaterCall

@@ -11,9 +11,10 @@ import binascii
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 _FORM: Final = 2  # the engine's own task tokens begin with 1
 _CALL: Final = 16
@@ -21,8 +22,7 @@ _SECRET: Final = 19
 _LENGTH: Final = 1 + _CALL + _SECRET  # a multiple of three: no padding
 
 
-@dataclass(frozen=True, slots=True)
-class KeptLease:
+class KeptLease(Struct, frozen=True):
     """`call` names the call, `digest` the token; `worker` is the name that the worker gave."""
 
     call: bytes

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from stepwell.engine.dispatch import (
     Child,
@@ -38,15 +39,13 @@ class MockConfigError(ValueError):
     """The mock configuration file cannot be used; the text names the file, the place and the way out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Struct, frozen=True):
     """The call succeeds with this."""
 
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Throw:
+class Throw(Struct, frozen=True):
     """The call fails; None where the configuration gives an empty text."""
 
     error: str | None
@@ -56,8 +55,7 @@ class Throw:
 MockedResponse: TypeAlias = Return | Throw
 
 
-@dataclass(frozen=True, slots=True)
-class MockedResponses:
+class MockedResponses(Struct, frozen=True):
     """The responses of one key of `MockedResponses`, each with the first and the last call that it answers."""
 
     key: str

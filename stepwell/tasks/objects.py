@@ -8,17 +8,17 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class ObjectError(Exception):
     """An object cannot be read or written; the message says why, as the service does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """An object as a file. `temporary` says that the file is the reader's own and is removed by it."""
 
     path: Path
@@ -30,8 +30,7 @@ class Fetched:
             self.path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An object as a listing tells it. `modified` is in seconds since 1970."""
 
     key: str

@@ -14,8 +14,9 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import cast
+
+from msgspec.structs import replace
 
 from stepwell.tasks import invocation
 from stepwell.tasks.call_log import CallLog, PeakMemory

@@ -18,10 +18,12 @@ import json
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from hmac import compare_digest
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.tasks import invocation
 from stepwell.tasks.function import Function
@@ -46,8 +48,7 @@ class LeaseLapsed(Exception):
     """The token's call has ended, or is another worker's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(Struct, frozen=True):
     """A call that a worker has been given. `lease` is in seconds."""
 
     token: str

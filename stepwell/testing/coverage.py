@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from stepwell.language.definition import compile_definition
 from stepwell.language.model import (

@@ -19,9 +19,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.language.errors import SyntaxFault
 from stepwell.language.jsonpath_steps import Descend, Index, Name, Names, Step, Wildcard
@@ -41,8 +42,7 @@ class MarkError(ValueError):
     """A text of marks cannot be understood; the message quotes the entry and says what it may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """`refresher` is the name of a function; `lifetime` is in milliseconds, None where the value tells its end."""
 
     path: str

@@ -13,8 +13,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.language.values import Json, dumps, loads
 from stepwell.vault.errors import CannotOpen
@@ -25,17 +26,19 @@ from stepwell.vault.search import Search
 _PIECE: Final = 8  # letters of a brand that by chance stand nowhere else
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A value (no object, no array), and what keeps it fresh. `since` is when it was taken in; times are milliseconds
     since 1970 by the execution's clock."""
 
-    value: Json = field(repr=False)
+    value: Json
     path: str
     since: int
     end: int | None = None
     refresher: str | None = None
     lifetime: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Secret(path={self.path!r})"  # never the value
 
     @property
     def text(self) -> str:

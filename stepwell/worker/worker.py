@@ -16,8 +16,9 @@ import sys
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from stepwell.tasks.invocation import Answer
 from stepwell.tasks.lambda_service import LambdaService
@@ -38,8 +39,7 @@ _MAX_ERROR = 256
 _OVER = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(Struct, frozen=True):
     """What a worker does for one activity: its handler is the function of this name. `heartbeat` is in seconds, and
     that of a call that says nothing else. `returnable` says that a call may be handed back."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import Any
 
 import boto3
 import httpx
 import pytest
 from botocore.config import Config
+from msgspec.structs import replace
 
 from stepwell.api.app import create_app
 from tests.api.conftest import CALLBACK, Aws, one_state

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
 from stepwell.engine.engine import EngineSettings

@@ -6,12 +6,12 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.engine.dispatch import Failed, Outcome, StartExecution, Submitted, Succeeded, Task
 from stepwell.engine.errors import CannotSeal, ExecutionAlreadyExists

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.engine.errors import ExecutionAlreadyExists, ExecutionDoesNotExist, Stopping
 from stepwell.engine.settings import EngineSettings

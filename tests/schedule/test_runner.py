@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields, replace
 
 from stepwell.schedule.registry import ScheduleChanged, Schedules
 from stepwell.schedule.runner import NotStarted, Runner, Skipped, jitter

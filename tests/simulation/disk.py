@@ -12,11 +12,13 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from stepwell.store.protocol import StoreError
 from stepwell.store.sqlite.connection import connect_reader, set_up_writer

@@ -6,10 +6,10 @@ Each of these is a mistake that a change could make, and that no answer to a cli
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.engine import driver as driver_module
 from stepwell.engine.committer import Answered, Committer

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stepwell.store.protocol import MachineRow
 from stepwell.store.sqlite.known_machines import KnownMachines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from stepwell.store.protocol import Answer, EffectRow, Store, TurnRecord
 from tests.store.samples import first_turn, new_execution, running, succeeded

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.store.open import open_store
 from stepwell.store.protocol import EventRecord, ExecutionChange, Store, TurnRecord

@@ -7,10 +7,10 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.store.open import open_store
 from stepwell.store.protocol import Answer, Store, StoreFull, TurnRecord

@@ -7,12 +7,12 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.store.protocol import Answer, StoreError, TurnRecord
 from stepwell.store.sqlite import catalog, executions, turn_sql, versions, waiting

@@ -3,9 +3,9 @@
 import json
 import re
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.engine.dispatch import Failed, Succeeded
 from stepwell.language.resource import parse_resource

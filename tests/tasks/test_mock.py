@@ -111,7 +111,7 @@ async def test_the_machine_is_known_by_its_name_whatever_the_version(task):
     dispatcher = MockDispatcher(config({"0": {"Return": 1}}), Inner())
     base = task(SERVICE, test_case="Happy")
     assert dispatcher.mock(base) is not None
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     assert dispatcher.mock(replace(base, machine_arn=f"{base.machine_arn}:3")) is not None
     assert dispatcher.mock(replace(base, machine_arn=f"{base.machine_arn}s")) is None

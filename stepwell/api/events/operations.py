@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from stepwell.api import faults
 from stepwell.api.events.kept import opened, sealed

@@ -7,8 +7,9 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from stepwell.api import arns, configuration
 from stepwell.api.context import ApiContext

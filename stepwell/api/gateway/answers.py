@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stepwell.api.gateway.route import Payload
 from stepwell.language.values import Json, dumps
@@ -19,8 +20,7 @@ from stepwell.language.values import Json, dumps
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A response. A header may be there more than once."""
 
     status: int

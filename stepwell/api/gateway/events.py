@@ -14,8 +14,9 @@ import base64
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from stepwell.api.gateway.route import GatewayRoute
 from stepwell.language.values import Json
@@ -23,8 +24,7 @@ from stepwell.language.values import Json
 Pairs = Sequence[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True, kw_only=True):
     """A request as it came. `path` is below the stage, decoded once; `parameters` are the path's, in order; `time` is
     in milliseconds since 1970."""
 

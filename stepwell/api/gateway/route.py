@@ -7,8 +7,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 Payload: TypeAlias = Literal["1.0", "2.0"]
 """The form of the events and answers of functions: that of REST APIs, or that of HTTP APIs."""
@@ -16,8 +17,7 @@ Payload: TypeAlias = Literal["1.0", "2.0"]
 _PARAMETER = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayRoute:
+class GatewayRoute(Struct, frozen=True, kw_only=True):
     """`path` is API Gateway's: `/orders/{id}`, `/{proxy+}`. `method` is in capitals, or ANY. One of `function` and
     `machine` (names) is called; `sync` waits for the end of an Express execution. `api` and `stage` are told to the
     function. `rest` says that the API is a REST API, whose stage is part of its paths."""

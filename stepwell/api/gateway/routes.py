@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -43,8 +43,7 @@ class Api(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Front:
+class Front(Struct, frozen=True, kw_only=True):
     """What routes stand in front of. `hosts` are the names that this server is reached by besides loopback's, `origins`
     those whose pages may call; `*` is any."""
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import orjson
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 

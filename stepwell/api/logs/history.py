@@ -14,10 +14,10 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import orjson
+from msgspec import Struct
 
 from stepwell.api.logs.keeper import LogKeeper
 from stepwell.api.operations.history import answered_event
@@ -32,8 +32,7 @@ _WAITING: Final = 10_000  # events that wait until it is known where they go, at
 _COMMON: Final = ("timestamp", "type", "id", "previousEventId")
 
 
-@dataclass(frozen=True, slots=True)
-class _Destination:
+class _Destination(Struct, frozen=True):
     logging: Logging
     group: str
     stream: str

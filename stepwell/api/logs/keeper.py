@@ -11,8 +11,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.api.context import real_now
 from stepwell.api.logs.chunks import LogEvent, pack, unpack
@@ -35,8 +36,7 @@ _RESTORED_LINES: Final = 20_000  # after which it reads no further: a start is t
 _OVERHEAD: Final = 64  # characters that a line counts beside its own
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How long lines are kept, in days, and what all of them may take, in bytes."""
 
     days: float

@@ -11,7 +11,8 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stepwell.api import arns, configuration, faults, tagging
 from stepwell.api.configuration import Configuration

@@ -8,8 +8,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.api import arns, faults
 from stepwell.api.faults import ApiFault
@@ -31,8 +32,7 @@ _CONTEXT: Final[Mapping[str, frozenset[str]]] = {
 _CONTEXT_IN_MAP: Final = frozenset({"Item"})
 
 
-@dataclass(frozen=True, slots=True)
-class Mock:
+class Mock(Struct, frozen=True):
     """What stands in for a task, a Map or a Parallel: the text of its result, or else the error it fails with."""
 
     result: str | None
@@ -40,8 +40,7 @@ class Mock:
     cause: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(Struct, frozen=True, kw_only=True):
     """A request that can be carried out. `input` is JSON text; `context`, and `source`, what a Map's ItemReader has
     read, are None where the request gives none."""
 

@@ -14,7 +14,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.engine.clock import Clock
 from stepwell.engine.driver import Driver
@@ -54,8 +56,7 @@ _THRESHOLD = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What all map runs of an engine share. `told` is called with every committed message to a parent."""
 
     store: Store

@@ -11,7 +11,8 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stepwell.engine.driver import Driver
 from stepwell.engine.map_run.progress import Progress

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.engine.map_run.data_set import Item
 from stepwell.engine.map_run.order import Order
@@ -19,8 +20,7 @@ from stepwell.language.values import Json, dumps
 _TAIL: Final = "]}"  # of the input of a batch
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """The input of a child, the number of its items, and the cursor behind the last of them."""
 
     input: str

@@ -8,8 +8,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from stepwell.language.values import Json
 
@@ -22,8 +23,7 @@ class Unwritable(Exception):
     """The results cannot be written; the message is the cause that the user is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """`cursor` is the place behind the item."""
 
     value: Json
@@ -43,8 +43,7 @@ class Items(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """One child as ResultWriter describes it. Times are milliseconds since 1970."""
 
     arn: str

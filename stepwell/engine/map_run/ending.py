@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.engine.map_run.data_set import DataSets, Unwritable
 from stepwell.engine.map_run.order import Order
@@ -19,8 +21,7 @@ from stepwell.store.protocol import Store
 _PAGE = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+class End(Struct, frozen=True, kw_only=True):
     status: str
     progress: Progress
     output: str | None = None

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stepwell.engine.clock import Clock
 from stepwell.engine.map_run.batches import Batch, Batches

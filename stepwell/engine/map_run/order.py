@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
 
 from stepwell.language.model import Distribution, Map, Parallel, Program
 from stepwell.language.scope import Scope
@@ -21,8 +22,7 @@ MOST_ITEMS = 20_000  # of a batch that nothing else closes
 _MOST_BYTES = 262_144
 
 
-@dataclass(frozen=True, slots=True)
-class Batcher:
+class Batcher(Struct, frozen=True):
     """What bounds a batch, and how the text of its input begins: all up to its first item."""
 
     most_items: int

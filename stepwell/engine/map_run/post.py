@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from stepwell.engine.map_run.progress import Redriven
 
 
-@dataclass(frozen=True, slots=True)
-class ChildEnded:
+class ChildEnded(Struct, frozen=True):
     """`message` is the child's key and the id of the message that tells it; `at` the time of a virtual clock."""
 
     message: tuple[int, int]
@@ -20,23 +20,20 @@ class ChildEnded:
     at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Aborted:
+class Aborted(Struct, frozen=True):
     """The parent no longer waits."""
 
     message: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class AskedAgain:
+class AskedAgain(Struct, frozen=True):
     """The parent, redriven, waits again."""
 
     message: tuple[int, int]
     asked: Redriven
 
 
-@dataclass(frozen=True, slots=True)
-class Updated:
+class Updated(Struct, frozen=True):
     """UpdateMapRun: members of `Progress`."""
 
     changes: Mapping[str, Any]
@@ -45,8 +42,7 @@ class Updated:
 Event = ChildEnded | Aborted | AskedAgain | Updated
 
 
-@dataclass(slots=True)
-class Post:
+class Post(Struct):
     """`reply` says whether the event was taken in; it is then committed."""
 
     event: Event

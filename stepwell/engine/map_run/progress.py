@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
+import msgspec
 import orjson
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stepwell.language.values import Json
 
 _STATUSES = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Of children, or of items."""
 
     total: int = 0
@@ -67,8 +68,7 @@ class Counts:
         return self.failed + self.timed_out + self.aborted
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How the run is to end once none of its children runs any more. Without an error it was aborted."""
 
     status: str
@@ -76,8 +76,7 @@ class Ending:
     cause: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Redriven:
+class Redriven(Struct, frozen=True):
     """What a redrive of the parent asks for: `id` is that of the parent's event MapRunRedriven, `token` tells the
     parent of the end, `at` is the time of a virtual clock."""
 
@@ -86,8 +85,7 @@ class Redriven:
     at: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """`cursor` is where the next item is read (None at the beginning) and `pin` the version of what it points into;
     `exhausted` says that there is none left. `next_index` is the position of the next child, `last_key` the key of the
     last one. `known` says that the total of items was known from the start. `clock` is the latest time of children on a
@@ -227,7 +225,7 @@ def _unsuccessful(counts: Counts) -> Counts:
 
 
 def encode(progress: Progress) -> bytes:
-    return orjson.dumps(progress)
+    return msgspec.json.encode(progress)
 
 
 def decode(data: bytes) -> Progress:

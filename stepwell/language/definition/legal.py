@@ -8,8 +8,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.language.definition.node import Node
 
@@ -19,8 +20,7 @@ JSONATA: Final = "JSONata"
 QUERY_LANGUAGES: Final[tuple[QueryLanguage, ...]] = (JSONPATH, JSONATA)
 
 
-@dataclass(frozen=True, slots=True)
-class Legal:
+class Legal(Struct, frozen=True):
     """The fields of one type of state: those of both query languages, and those of one only."""
 
     shared: frozenset[str]

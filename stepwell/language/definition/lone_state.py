@@ -8,8 +8,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.language.definition.legal import JSONPATH
 from stepwell.language.definition.machine import compile_definition, parse_document, refuse_unsound
@@ -22,8 +23,7 @@ NAME: Final = "StateName"
 """The name that AWS gives to a state that has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoneState:
+class LoneState(Struct, frozen=True):
     """A state to be run alone. `in_map` says that it is part of the processor of a Map."""
 
     state: State

@@ -7,8 +7,9 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from stepwell.language.definition import jsonata
 from stepwell.language.definition.catch import read_catch

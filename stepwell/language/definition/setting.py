@@ -7,8 +7,9 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.language.definition.legal import JSONATA, JSONPATH, QUERY_LANGUAGES, QueryLanguage
 from stepwell.language.definition.node import Node
@@ -17,16 +18,14 @@ from stepwell.language.model import DataFlow
 MachineType: TypeAlias = Literal["STANDARD", "EXPRESS"]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """`language` is the machine's; `express` says whether the program runs as an Express workflow."""
 
     language: QueryLanguage
     express: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
+class Common(Struct, frozen=True):
     """What all states share."""
 
     name: str

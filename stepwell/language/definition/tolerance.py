@@ -7,8 +7,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.language.definition import jsonata
 from stepwell.language.definition.legal import JSONATA, QueryLanguage
@@ -27,8 +28,7 @@ _MOST: Final = 100
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Percentage:
+class Percentage(Struct, frozen=True):
     """A share that is known at run time. `error` is the name of the error of a value that is none."""
 
     expression: Expression
@@ -44,8 +44,7 @@ class Percentage:
         return float(value)
 
 
-@dataclass(frozen=True, slots=True)
-class PercentagePath:
+class PercentagePath(Struct, frozen=True):
     """ToleratedFailurePercentagePath: a path that must lead to a share."""
 
     path: Path

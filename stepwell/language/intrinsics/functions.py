@@ -7,8 +7,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from stepwell.language.intrinsics.array import (
     array,
@@ -29,8 +30,7 @@ from stepwell.language.intrinsics.string import string_split
 from stepwell.language.intrinsics.unique_id import uuid
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """A function and how many arguments it takes; `most` is None where there is no limit. `looks` says that the result
     follows from what stands in the arguments' texts, and not from the texts as a whole."""
 

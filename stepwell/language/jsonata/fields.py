@@ -7,8 +7,9 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 from stepwell.language.errors import QUERY_EVALUATION_ERROR, QueryError
 from stepwell.language.jsonata.expression import Evaluated
@@ -18,8 +19,7 @@ from stepwell.language.timestamp import parse_timestamp
 from stepwell.language.values import Json, dumps
 
 
-@dataclass(frozen=True, slots=True)
-class WholeNumber:
+class WholeNumber(Struct, frozen=True):
     """A field such as TimeoutSeconds: a whole number from `low` to `high`."""
 
     expression: Evaluated
@@ -43,8 +43,7 @@ class WholeNumber:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Error and Cause of a Fail state."""
 
     expression: Evaluated
@@ -57,8 +56,7 @@ class Text:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """Items of a Map: an expression, or an array with expressions in it."""
 
     expression: Expression
@@ -84,8 +82,7 @@ class InputItems:
         return scope.input
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """Condition of a Choice rule: an expression that must give a boolean."""
 
     expression: Evaluated
@@ -98,8 +95,7 @@ class Condition:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Always:
+class Always(Struct, frozen=True):
     """A Condition that is written as a boolean."""
 
     holds: bool
@@ -109,8 +105,7 @@ class Always:
         return self.holds
 
 
-@dataclass(frozen=True, slots=True)
-class Seconds:
+class Seconds(Struct, frozen=True):
     """Seconds of a Wait state."""
 
     number: WholeNumber
@@ -120,8 +115,7 @@ class Seconds:
         return now + self.number.evaluate(scope) * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Timestamp:
+class Timestamp(Struct, frozen=True):
     """Timestamp of a Wait state."""
 
     text: Text

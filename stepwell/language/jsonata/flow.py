@@ -8,7 +8,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stepwell.language.assign import assigned
 from stepwell.language.model import Exit, Expression
@@ -16,8 +16,7 @@ from stepwell.language.scope import Scope
 from stepwell.language.values import Json
 
 
-@dataclass(frozen=True, slots=True)
-class JsonataFlow:
+class JsonataFlow(Struct, frozen=True):
     """The data flow of one state. See `DataFlow`. `has_result` says that it is a Task, Parallel or Map."""
 
     arguments_: Expression | None = None
@@ -40,8 +39,7 @@ class JsonataFlow:
         return Exit(result if self.output is None else self.output.evaluate(inner), variables)
 
 
-@dataclass(frozen=True, slots=True)
-class JsonataCatch:
+class JsonataCatch(Struct, frozen=True):
     """The data flow of one catcher. See `CatchFlow`."""
 
     output: Expression | None = None

@@ -8,8 +8,10 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stepwell.language.values import Json
 
@@ -24,8 +26,7 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """`members` are those known; `is_open` says that there may be others. `item_of` is the name of the Map whose item
     this is, handed on as it came; `selected_by` the one whose ItemSelector has made it."""
 

@@ -11,7 +11,8 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stepwell.language.errors import QueryError
 from stepwell.language.model import Expression, Task

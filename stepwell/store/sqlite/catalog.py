@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from stepwell.store.catalog import SENSITIVE
 from stepwell.store.protocol import ActivityRow, ListPosition, MachineRow

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import astuple
 from functools import partial
+
+from msgspec.structs import astuple
 
 from stepwell.store.connections import ConnectionRow
 from stepwell.store.sqlite.reader import Reader

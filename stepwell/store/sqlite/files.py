@@ -12,8 +12,9 @@ import logging
 import os
 import sqlite3
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stepwell.store.protocol import StoreError
 from stepwell.store.sqlite.anchor import Anchor
@@ -25,8 +26,7 @@ from stepwell.store.sqlite.schema import check_header, check_identity, check_sou
 logger = logging.getLogger("stepwell.store")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
+class Files(Struct, frozen=True, kw_only=True):
     """An open database: a connection that writes, one that reads by key, and one that lists."""
 
     path: Path

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import astuple, fields, replace
 from functools import partial
 from typing import Any
+
+from msgspec.structs import astuple, fields, replace
 
 from stepwell.store.schedules import DISABLED, Advance, GroupRow, NotWritten, RunRow, ScheduleRow
 from stepwell.store.sqlite.bulk import below

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from stepwell.store.protocol import AliasRow, ListPosition, Refusal, RevisionRow, Route, VersionRow
 

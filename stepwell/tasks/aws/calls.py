@@ -9,9 +9,10 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from uuid import NAMESPACE_URL, uuid5
+
+from msgspec import Struct
 
 from stepwell.engine.dispatch import Task
 from stepwell.language.values import Json, dumps, loads
@@ -23,8 +24,7 @@ from stepwell.tasks.aws.model import Operation
 from stepwell.tasks.aws.results import to_result
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(Struct, frozen=True):
     """Calls in the words of one dialect."""
 
     clients: AwsClients

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
+
+from msgspec import Struct
 
 from stepwell.tasks.aws.dialect import Wire
 from stepwell.tasks.aws.faults import RoleRefused, ServiceFault, Unavailable, Unreachable
@@ -32,8 +33,7 @@ _HEADERS: Final = "StepwellHeaders"
 _MADE_UP: Final = {"aws_access_key_id": "stepwell", "aws_secret_access_key": "stepwell"}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     members: Mapping[str, object]
     wire: Wire
 

@@ -8,9 +8,10 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.engine.dispatch import Task
 from stepwell.language.model import Resource
@@ -20,8 +21,7 @@ from stepwell.tasks.aws.faults import ServiceFault, Unreachable
 from stepwell.tasks.aws.model import Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(Struct, frozen=True):
     """The answer as it came: its status, its headers in order with the names that they had, and the request's id."""
 
     status: int

@@ -7,15 +7,15 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 Shape: TypeAlias = Mapping[str, Any]
 """A shape as the model writes it: `type`, `members`, `required`, `member`, `key`, `value`, `streaming`, …"""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """An operation. `input` and `output` are None where it takes, or answers, nothing; `errors` are names of shapes."""
 
     model: ServiceModel

@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from stepwell.tasks.http.targets import Target
 
@@ -43,8 +44,7 @@ class BadRequest(Exception):
     """The request cannot be sent as it is: a header with a line break, for example."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True):
     """`url` is the whole address, `headers` pairs of name and value."""
 
     method: str
@@ -53,8 +53,7 @@ class HttpRequest:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(Struct, frozen=True):
     """`headers` come in the order of the answer, with the names that they had; `body` has MAX_RESPONSE + 1 bytes where
     it is too large."""
 

@@ -7,8 +7,9 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, cast
+
+from msgspec import Struct
 
 from stepwell.language.values import Json, dumps
 from stepwell.tasks.http.client import MAX_RESPONSE, HttpRequest
@@ -69,8 +70,7 @@ class Unusable(Exception):
         self.reasons = reasons
 
 
-@dataclass(frozen=True, slots=True)
-class HttpCall:
+class HttpCall(Struct, frozen=True):
     """What a task asks for. `arrays` says how arrays in a URL-encoded body are named, None where it is not."""
 
     url: str

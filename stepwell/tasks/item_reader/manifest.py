@@ -12,9 +12,10 @@ import gzip
 import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from stepwell.language.values import Json, loads
 from stepwell.tasks.item_reader.rows import Malformed
@@ -29,8 +30,7 @@ LARGEST_UNPACKED: Final = 10 * 1024**3
 _CHUNK: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A file of a manifest, and how it is read."""
 
     bucket: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from stepwell.engine.dispatch import JobSubmitted, StillRunning, Task, Told
 from stepwell.language.resource import parse_resource

@@ -8,8 +8,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.language.values import Json
 
@@ -20,8 +21,7 @@ class NotThere(Exception):
     """The service's answer does not tell of the job (yet)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A job that was submitted: the task's parameters, and the answer of the service."""
 
     given: Json
@@ -32,8 +32,7 @@ Asks: TypeAlias = Callable[[Known], dict[str, Json]]
 """The arguments of a call about a job. Raises NotThere."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """`look` is the action that describes the job, and `asks` its arguments. `found` is the part of its answer that is
     the task's result, `state` what that says. `stop` is the action, with its arguments, that ends a job which nobody
     wants; None where AWS leaves it running. An error whose code is among `gone` means that the job is done: what was
