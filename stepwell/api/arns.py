@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from stepwell.api import faults
+from stepwell.api.whole import LARGEST, whole
 
 STATE_MACHINE = "stateMachine"
 EXECUTION = "execution"
@@ -84,8 +85,14 @@ def alias_arn(machine_arn: str, name: str) -> str:
 
 
 def version_number(qualifier: str) -> int | None:
-    """The number of a version; None where the qualifier is an alias's name, which is never all digits."""
-    return int(qualifier) if qualifier.isascii() and qualifier.isdigit() else None
+    """The number of a version; None where the qualifier is an alias's name, which is never all digits.
+
+    A number that the store cannot hold is the largest that it can: no machine has so many versions.
+    """
+    if not (qualifier.isascii() and qualifier.isdigit()):
+        return None
+    number = whole(qualifier)
+    return LARGEST if number is None else number
 
 
 def refuse_label(arn: str) -> None:

@@ -27,6 +27,7 @@ from stepwell.api.context import ApiContext
 from stepwell.api.faults import ApiFault
 from stepwell.api.operations.history import answered_event
 from stepwell.api.request import Answer, seconds
+from stepwell.api.whole import whole
 from stepwell.engine.express import EXPRESS
 from stepwell.store.protocol import ExecutionRow, ListPosition
 
@@ -137,6 +138,7 @@ def _described(row: ExecutionRow) -> Answer:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    number = whole(text)
+    if number is None:
         raise faults.validation(f"'{text}' is no number")
-    return int(text)
+    return number

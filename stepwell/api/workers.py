@@ -112,5 +112,5 @@ async def _read(request: HttpRequest, kind: type[_T]) -> _T:
             raise LambdaFault("RequestTooLargeException", f"more than {_MAX_BODY} bytes at once", 413)
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise LambdaFault("InvalidRequestContentException", f"the body is not as it should be: {fault}") from None

@@ -33,7 +33,8 @@ class Target:
 
     `short` inputs are tried with every run of the tests; `weight` is the share of a long run, in inputs, where 1 is
     that of a target whose inputs take less than a tenth of a millisecond. `guided` says that what atheris learns from
-    the lines that run is of use: the work is done in Python.
+    the lines that run is of use: the work is done in Python. `make` makes inputs of a seed where they are not mutations
+    of `seeds`.
     """
 
     name: str
@@ -44,11 +45,14 @@ class Target:
     short: int = 300
     weight: float = 1.0
     guided: bool = True
+    make: Callable[[int], Iterator[bytes]] | None = None
 
     def inputs(self, seed: int) -> Iterator[bytes]:
         """Inputs without end: the good ones, those that were once a fault, and then what is made of both."""
         known = (*self.seeds, *self.corpus())
         yield from known
+        if self.make is not None:
+            yield from self.make(seed)
         yield from mutations(f"{self.name} {seed}", known, self.words)
 
     def corpus(self) -> list[bytes]:

@@ -21,6 +21,7 @@ from stepwell.api.arns import partition_of
 from stepwell.api.context import ApiContext
 from stepwell.api.functions.invoke import named
 from stepwell.api.functions.wire import answer, invalid, not_found
+from stepwell.api.whole import whole
 from stepwell.language.values import Json
 from stepwell.tasks.function import Function
 from stepwell.tasks.function_environment import memory_size
@@ -103,6 +104,7 @@ def _environment(function: Function) -> Mapping[str, Json]:
 def _page_size(given: str | None) -> int:
     if given is None:
         return _PAGE
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 10_000):
+    size = whole(given)
+    if size is None or not 1 <= size <= 10_000:
         raise invalid(given, "maxItems", "Member must have a value between 1 and 10000")
-    return min(int(given), _PAGE)
+    return min(size, _PAGE)

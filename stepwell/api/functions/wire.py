@@ -11,14 +11,13 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
-from urllib.parse import urlsplit
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from stepwell.api.context import ApiContext
-from stepwell.api.hosts import host_guard
+from stepwell.api.origins import own_pages
 from stepwell.engine.errors import Stopping
 from stepwell.language.values import Json
 from stepwell.store.protocol import StoreUnavailable
@@ -66,13 +65,13 @@ def answer(
 
 def answering(context: ApiContext, handle: Handler) -> Handler:
     """A handler whose refusals and defects are answered as AWS Lambda answers them."""
-    is_allowed = host_guard(context.allowed_hosts)
+    may_call = own_pages(context.allowed_hosts)
 
     async def answered(request: Request) -> Response:
         request_id = str(uuid.uuid4())
         try:
             origin = request.headers.get("origin")
-            if origin is not None and not is_allowed(urlsplit(origin).netloc.encode("latin-1", "replace")):
+            if not may_call(origin):
                 raise LambdaFault("AccessDeniedException", f"Pages of {origin} may not call functions", 403)
             return await handle(request)
         except LambdaFault as refused:

@@ -12,12 +12,11 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as Route
 
@@ -25,7 +24,7 @@ from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.gateway.answers import Answer, answer_of, failed, service_answer
 from stepwell.api.gateway.events import HttpRequest, event_of
 from stepwell.api.gateway.route import GatewayRoute
-from stepwell.api.hosts import host_guard
+from stepwell.api.origins import own_pages
 from stepwell.language.values import Json, dumps, loads
 from stepwell.tasks.aws.faults import ServiceFault
 from stepwell.tasks.invocation import CallRefused
@@ -79,7 +78,10 @@ def _endpoint(route: GatewayRoute, front: Front) -> Callable[[Request], Awaitabl
         if not may_call(request.headers.get("origin")):
             message = f"Pages of {request.headers['origin']} may not call this. Allow them with cors_origins"
             return _response(service_answer(403, {"message": message}))
-        body = await _read(request)
+        try:
+            body = await _read(request)
+        except ClientDisconnect:
+            return _response(service_answer(400, {"message": "Bad Request"}))  # nobody reads it
         if body is None:
             return _response(service_answer(413, {"message": "Request Too Long"}))
         if route.machine is not None:
@@ -98,13 +100,11 @@ def _shared(front: Front) -> Sequence[Middleware] | None:
 
 def _origins(front: Front) -> Callable[[str | None], bool]:
     """What tells whether the pages of an origin may call; None is a client that is no page."""
-    is_own = host_guard(frozenset(front.hosts))
+    is_own = own_pages(front.hosts)
     allowed = frozenset(front.origins)
 
     def may_call(origin: str | None) -> bool:
-        if origin is None or "*" in allowed or origin in allowed:
-            return True
-        return is_own(urlsplit(origin).netloc.encode("latin-1", "replace"))
+        return "*" in allowed or origin in allowed or is_own(origin)
 
     return may_call
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from stepwell.engine.errors import Stopping
@@ -91,6 +91,8 @@ def answering(handle: Handler) -> Handler:
             return await handle(request)
         except Problem as problem:
             return problem.response(request.url.path)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
         except (Stopping, StoreError) as error:
             return _unavailable(error).response(request.url.path)
         except Exception:

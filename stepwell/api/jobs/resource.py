@@ -30,6 +30,7 @@ from stepwell.api.jobs.caller import caller_of
 from stepwell.api.jobs.problems import Problem, invalid_input, invalid_parameter, job_not_found
 from stepwell.api.jobs.render import job_body, retry_after
 from stepwell.api.prefer import wait_preferred
+from stepwell.api.whole import whole
 from stepwell.jobs.arguments import Model
 from stepwell.jobs.declaration import JobType
 from stepwell.jobs.job import ENDED, STATUSES, status_of, with_status
@@ -249,9 +250,10 @@ def _time(text: str | None, name: str) -> int | None:
 def _limit(text: str | None) -> int:
     if text is None:
         return _PAGE
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LONGEST_PAGE):
+    size = whole(text)
+    if size is None or not 1 <= size <= _LONGEST_PAGE:
         raise invalid_parameter("query", "limit", text, f"a whole number from 1 to {_LONGEST_PAGE}")
-    return int(text)
+    return size
 
 
 async def _disconnected(request: Request) -> None:

@@ -16,7 +16,7 @@ import logging
 from typing import Any, Final
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -90,6 +90,8 @@ class SingleRoute:
             return _failed(refused.status, str(refused), refused.headers)
         except Problem as problem:
             return _failed(problem.status, str(problem), problem.headers)
+        except ClientDisconnect:
+            return _failed(400, "The request ended early", {})  # nobody reads it
         except (Stopping, StoreError):
             return _failed(503, "Not available now, try again", {"Retry-After": "2"})
         except Exception:

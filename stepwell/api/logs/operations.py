@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,7 @@ from stepwell.api.faults import ApiFault
 from stepwell.api.logs.chunks import LogEvent, unpack
 from stepwell.api.logs.keeper import FUNCTIONS
 from stepwell.api.logs.pattern import Matches, PatternFault, compile_pattern
+from stepwell.api.whole import LARGEST, whole
 from stepwell.store.logs import LogChunk, LogGroupRow, LogStreamRow
 
 _MOST: Final = 10_000  # events of an answer (API reference)
@@ -32,6 +33,9 @@ _RETENTIONS: Final = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 """The days that PutRetentionPolicy takes (API reference)."""
+
+_Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
+"""Milliseconds since 1970."""
 
 Operation: TypeAlias = Callable[[bytes], Awaitable[dict[str, Any]]]
 
@@ -66,8 +70,8 @@ class _Events(_Group):
     log_stream_name: str = ""
     log_stream_names: list[str] = msgspec.field(default_factory=list)
     log_stream_name_prefix: str = ""
-    start_time: int = 0
-    end_time: int = _EVER
+    start_time: _Time = 0
+    end_time: _Time = _EVER
     filter_pattern: str = ""
     start_from_head: bool = False
     next_token: str = ""
@@ -187,7 +191,7 @@ class LogOperations:
         rows = [row for row in await self._store.streams(group) if row.name.startswith(asked.log_stream_name_prefix)]
         by_time = asked.order_by == "LastEventTime"
         rows.sort(key=lambda row: (row.last_time if by_time else 0, row.name), reverse=asked.descending)
-        start = int(_decoded(asked.next_token) or 0)
+        start = _number(asked.next_token)
         limit = min(max(asked.limit, 1), 50)
         arn = self._arn(group)
         answer: dict[str, Any] = {"logStreams": [_stream(arn, row) for row in rows[start : start + limit]]}
@@ -204,10 +208,10 @@ class LogOperations:
         if not any(row.name == stream for row in await self._store.streams(group)):
             raise ApiFault("ResourceNotFoundException", "The specified log stream does not exist.")
         direction, _, place = asked.next_token.partition("/")
-        if asked.next_token and (direction not in ("f", "b") or not place.isdigit()):
-            raise _invalid("The specified nextToken is invalid.")
         forward = direction == "f" if asked.next_token else asked.start_from_head
-        at = int(place) if asked.next_token else (0 if forward else _EVER)
+        at = whole(place) if asked.next_token else (0 if forward else _EVER)
+        if at is None or (asked.next_token and direction not in ("f", "b")):
+            raise _invalid("The specified nextToken is invalid.")
         limit = min(max(asked.limit, 1), _MOST)
         read = self._forward if forward else self._backward
         events = await read(group, stream, (asked.start_time, asked.end_time), at, limit)
@@ -256,7 +260,7 @@ class LogOperations:
             raise _invalid(f"Invalid filter pattern: {fault}") from None
         times = (asked.start_time, asked.end_time)
         limit = min(max(asked.limit, 1), _MOST)
-        after = int(_decoded(asked.next_token) or 0)
+        after = _number(asked.next_token)
         found: list[tuple[str, LogEvent]] = []
         for _ in range(_SCANNED // _CHUNKS):
             chunks = await self._store.forward(group, None, times, after, _CHUNKS)
@@ -306,7 +310,7 @@ def _read(body: bytes, kind: type[Any]) -> Any:
         return msgspec.json.decode(body or b"{}", type=kind)
     except msgspec.ValidationError as fault:
         raise _invalid(str(fault)) from None
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise ApiFault("SerializationException", f"The body is not JSON: {fault}") from None
 
 
@@ -372,6 +376,14 @@ def _decoded(token: str) -> str:
         return base64.urlsafe_b64decode(token.encode()).decode()
     except ValueError:
         raise _invalid("The specified nextToken is invalid.") from None
+
+
+def _number(token: str) -> int:
+    """Where a listing goes on. Raises ApiFault."""
+    place = whole(_decoded(token) or "0")
+    if place is None:
+        raise _invalid("The specified nextToken is invalid.")
+    return place
 
 
 def _invalid(message: str) -> ApiFault:

@@ -11,7 +11,6 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import orjson
@@ -21,9 +20,10 @@ from starlette.responses import Response
 from stepwell.api.arns import partition_of
 from stepwell.api.context import ApiContext
 from stepwell.api.faults import ApiFault
-from stepwell.api.hosts import host_guard
+from stepwell.api.origins import own_pages
 from stepwell.api.request import Answer
 from stepwell.api.signature import region_of
+from stepwell.api.whole import whole
 from stepwell.engine.errors import Stopping
 from stepwell.store.protocol import StoreUnavailable
 
@@ -73,16 +73,17 @@ def shaped(text: bytes, shape: type[T]) -> T:
     """A body as a shape. Raises SchedulerFault."""
     try:
         return msgspec.json.decode(text or b"{}", type=shape, strict=True)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise invalid(f"1 validation error detected: {fault}") from None
 
 
 def page_size(request: Request) -> int:
     """Raises SchedulerFault."""
     text = request.query_params.get("MaxResults", "100")
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
+    size = whole(text)
+    if size is None or not 1 <= size <= 100:
         raise invalid(f"MaxResults {text}: it takes 1 to 100")
-    return int(text)
+    return size
 
 
 def page(request: Request, context: ApiContext, operation: str, bound: tuple[object, ...]) -> str:
@@ -99,13 +100,13 @@ def arn_prefix(request: Request, context: ApiContext) -> str:
 
 def answering(context: ApiContext, handle: Handler) -> Route:
     """A handler whose answers, refusals and defects are told as EventBridge Scheduler tells them."""
-    is_allowed = host_guard(context.allowed_hosts)
+    may_call = own_pages(context.allowed_hosts)
 
     async def answered(request: Request) -> Response:
         request_id = str(uuid.uuid4())
         try:
             origin = request.headers.get("origin")
-            if origin is not None and not is_allowed(urlsplit(origin).netloc.encode("latin-1", "replace")):
+            if not may_call(origin):
                 raise SchedulerFault("AccessDeniedException", f"Pages of {origin} may not write schedules", 403)
             return _answer(orjson.dumps(await handle(request)), 200, request_id)
         except SchedulerFault as refused:
