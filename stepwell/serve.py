@@ -57,6 +57,7 @@ from stepwell.auth.opening import open_auth
 from stepwell.aws_environment import MADE_UP, aws_variables
 from stepwell.declarations import bind_notices, bind_schedules, make_sender, redeclare
 from stepwell.deploy.served import front_routes, make_resources, notices_of
+from stepwell.engine.clock import clock_after
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.engine.heard import Heard
@@ -187,7 +188,8 @@ async def _running(
         )
         await rules.open(store.notices)
         vault = make_vault(settings, os.environ, store)
-        engine = Engine(store, dispatcher, limits, data=data, vault=vault, notices=rules)
+        clock = await clock_after(store)
+        engine = Engine(store, dispatcher, limits, clock, data=data, vault=vault, notices=rules)
         functions.logs.search = engine.secrets.heard
         context = await open_context(
             engine,
@@ -196,6 +198,7 @@ async def _running(
             allowed_hosts=frozenset({*settings.allowed_hosts, settings.host.strip("[]")}),
             closing=stop.asked,
             clock=settings.clock,
+            now=clock.now,
             mocked_cases=mocked_cases,
             remote=functions.remote,
             limits=settings,

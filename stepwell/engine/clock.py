@@ -4,6 +4,7 @@ Rules that must stay true here:
 - The clock never goes backwards while the server runs. Who sets the machine's clock back holds up no timer by it: the
   time goes on as it passes, until the machine's clock has caught up or the server is started anew.
 - A clock that is set forward, or a machine that has slept, is followed at once: what fell due meanwhile fires.
+- Nor does it go backwards from one start to the next: what the store has seen is past.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
+from stepwell.store.protocol import Store
+
 ClockName: TypeAlias = Literal["real", "virtual", "virtual-held"]
 """The clock of an execution as it is asked for. A virtual one jumps to its next timer whenever nothing is being worked
 on; `virtual-held` also waits for what only a task token can tell, and for workers to take activities' tasks."""
@@ -20,6 +23,10 @@ on; `virtual-held` also waits for what only a task token can tell, and for worke
 logger = logging.getLogger("stepwell.engine")
 
 _CORRECTION = 1_000_000_000  # nanoseconds: so little back, as time servers correct it, and the clock stands still
+
+
+TIME_KEPT = 1_000
+"""Milliseconds that may lie between two times that are stored while turns are committed."""
 
 
 class Clock(Protocol):
@@ -50,8 +57,24 @@ class SystemClock:
         self._read_at = monotonic
         return self._last // 1_000_000
 
+    def not_before(self, earliest: int) -> None:
+        """Show no time before this one (milliseconds since 1970)."""
+        if earliest * 1_000_000 > self._last:
+            self._last, self._read_at = earliest * 1_000_000, self._monotonic()
+
     def _tell(self, wall: int) -> None:
         if not self._left_behind:
             self._left_behind = True
             seconds = (self._last - wall) / 1e9
-            logger.warning("the machine's clock was set back by %.0f s: time goes on here as if it were not", seconds)
+            logger.warning(
+                "the machine's clock is %.0f s behind what the store has seen: time goes on from there", seconds
+            )
+
+
+async def clock_after(store: Store) -> SystemClock:
+    """The machine's clock, which goes on from the newest time that the store has seen. Raises StoreError."""
+    clock, kept = SystemClock(), await store.kept_time()
+    if clock.now() < kept:
+        clock.not_before(kept + TIME_KEPT)  # the last turns may have seen that much more
+        clock.now()
+    return clock

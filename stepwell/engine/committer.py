@@ -3,6 +3,7 @@
 Rules that must stay true here:
 - A commit is started whenever the last has ended, with all that is waiting; never two at once, so that turns keep
   their order.
+- What time it is goes into the store beside the turns, once a second at most: after a restart no clock shows less.
 - Every turn gets its own answer, and nothing is told to anybody before it.
 """
 
@@ -12,8 +13,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeAlias
 
+from stepwell.engine.clock import TIME_KEPT, Clock
 from stepwell.engine.metrics import Metrics
 from stepwell.store.protocol import Answer, Store, StoreError, TurnRecord
 
@@ -25,9 +28,12 @@ MAX_GROUP = 256
 
 
 class Committer:
-    def __init__(self, store: Store, metrics: Metrics) -> None:
+    def __init__(self, store: Store, metrics: Metrics, clock: Clock) -> None:
         self._store = store
         self._metrics = metrics
+        self._clock = clock
+        self._kept = 0
+        self._keeping: asyncio.Task[None] | None = None
         self._waiting: list[tuple[TurnRecord, Answered]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -53,6 +59,8 @@ class Committer:
         """Wait until everything that was added is answered."""
         while self._running is not None:
             await asyncio.wait([self._running])
+        if self._keeping is not None:
+            await asyncio.wait([self._keeping])
 
     async def _run(self) -> None:
         try:
@@ -61,6 +69,7 @@ class Committer:
                 group, self._waiting = self._waiting[:end], self._waiting[end:]
                 answers: list[Answer | StoreError]
                 began = time.perf_counter()
+                self._keep_time()
                 try:
                     answers = list(await self._store.commit([record for record, _ in group]))
                     self._metrics.commit(len(group), time.perf_counter() - began)
@@ -76,3 +85,14 @@ class Committer:
                         logger.exception("a defect after the commit of a turn")
         finally:
             self._running = None
+
+    def _keep_time(self) -> None:
+        """Have the time written in the transaction of the next turns, or in one beside it."""
+        now = self._clock.now()
+        if now >= self._kept + TIME_KEPT:
+            self._kept = now
+            self._keeping = asyncio.get_running_loop().create_task(self._write_time(now))
+
+    async def _write_time(self, now: int) -> None:
+        with suppress(StoreError):  # the turns' callers are told
+            await self._store.keep_time(now)

@@ -95,7 +95,7 @@ class Engine:
         self._programs = Programs(store, compile)
         self.metrics = Metrics()
         self._turns = Turns(self.metrics)
-        self.committer = Committer(store, self.metrics)
+        self.committer = Committer(store, self.metrics, self._clock)
         self._driver = Driver(
             store, self._programs, self.committer, self._clock, self, self._turns, settings.idle_executions
         )

@@ -378,6 +378,14 @@ class Store(Catalog, Protocol):
         ...
 
     # -- settings of the store itself
+    async def keep_time(self, now: int) -> None:
+        """Store what time it is, for `kept_time` after the next start."""
+        ...
+
+    async def kept_time(self) -> int:
+        """The newest time that was stored; 0 where there is none."""
+        ...
+
     async def secret(self, name: str) -> bytes:
         """32 random bytes that are drawn once a store and name, and stay the same (page tokens, keyed hashes)."""
         ...

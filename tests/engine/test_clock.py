@@ -47,6 +47,17 @@ def test_a_clock_that_is_set_forward_is_followed() -> None:
     assert machine.clock.now() == machine.wall // 1_000_000
 
 
+def test_what_the_store_has_seen_is_past() -> None:
+    machine = Machine()
+    seen = machine.clock.now()
+    machine.wall -= YEAR
+    after_a_restart = SystemClock(lambda: machine.wall, lambda: machine.monotonic)
+    after_a_restart.not_before(seen)
+    assert after_a_restart.now() == seen
+    machine.pass_time(10)
+    assert after_a_restart.now() == seen + 10_000
+
+
 def test_what_fell_due_while_the_machine_slept_is_due() -> None:
     machine = Machine()
     before = machine.clock.now()

@@ -157,6 +157,15 @@ def set_tags(
     return True
 
 
+def keep_time(connection: sqlite3.Connection, now: int) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('time', ?)", (str(now),))
+
+
+def kept_time(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT value FROM meta WHERE name = 'time'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def secret(connection: sqlite3.Connection, name: str) -> bytes | None:
     row = connection.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
     return None if row is None else bytes(row[0])

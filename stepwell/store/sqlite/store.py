@@ -261,6 +261,12 @@ class SqliteStore:
         return await self._writer.write(partial(catalog.set_tags, arn=arn, set_=set, removed=removed, limit=limit))
 
     # -- settings of the store itself
+    async def keep_time(self, now: int) -> None:
+        await self._writer.write(partial(catalog.keep_time, now=now))
+
+    async def kept_time(self) -> int:
+        return await self._reader.read(catalog.kept_time)
+
     async def secret(self, name: str) -> bytes:
         known = await self._reader.read(partial(catalog.secret, name=name))
         return known if known is not None else await self._writer.write(partial(catalog.draw_secret, name=name))
