@@ -438,17 +438,14 @@ class Maker:
     def _inline(self, place: Place) -> State:
         inner = replace(place, depth=place.depth - 1, beside=True)
         processor = self._block(inner, list(range(self._chance.randint(1, 3))))
-        fields: State = {}
-        if place.jsonata or self._may(0.7):
-            if self._may(0.5):
-                processor["ProcessorConfig"] = {"Mode": "INLINE"}
-            fields["ItemProcessor"] = processor
-            if self._may(0.5):
-                fields["ItemSelector"] = self._selector(place)
-        else:
-            fields["Iterator"] = processor
-            if self._may(0.5):
-                fields["Parameters"] = self._selector(place)
+        if self._may(0.1):
+            processor["Comment"] = "of a processor"
+        older = self._may(0.3)  # the names that came first
+        if not older and self._may(0.5):
+            processor["ProcessorConfig"] = {"Mode": "INLINE"}
+        fields: State = {"Iterator" if older else "ItemProcessor": processor}
+        if self._may(0.5):
+            fields["Parameters" if older and not place.jsonata else "ItemSelector"] = self._selector(place)
         return fields
 
     def _distributed(self, place: Place) -> State:
