@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "run the server, with or without an app",
     "worker": "run an app's functions for a server that may be elsewhere",
     "run": "run one definition here and now, without a server",
+    "chaos": "kill the server at every commit of a run, and compare the ends",
     "replay": "replay a recorded execution on a definition that may have changed",
     "validate": "check definitions, and say everything that is wrong with them",
     "create": "create a state machine, or update it",

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.app import Stepwell
+from stepwell.testing.chaos import Matrix
+from stepwell.testing.chaos_report import Chaos
 from stepwell.testing.coverage import Coverage
 from stepwell.testing.definition import Definition
 from stepwell.testing.embedded import Run
@@ -19,7 +21,21 @@ from stepwell.testing.mocks import Call, Mock, Never, Return, TestFault, Throw
 from stepwell.testing.replay import Replay, replay
 from stepwell.testing.result import Result
 
-__all__ = ["Call", "Coverage", "Mock", "Never", "Replay", "Result", "Return", "TestFault", "Throw", "replay", "run"]
+__all__ = [
+    "Call",
+    "Chaos",
+    "Coverage",
+    "Mock",
+    "Never",
+    "Replay",
+    "Result",
+    "Return",
+    "TestFault",
+    "Throw",
+    "chaos",
+    "replay",
+    "run",
+]
 
 
 def run(
@@ -60,4 +76,36 @@ def run(
         seconds=seconds,
         folder=folder or Path.cwd(),
         coverage=coverage,
+    )()
+
+
+def chaos(
+    definition: Definition,
+    input: Any = None,
+    *,
+    mocks: Mapping[str, Mock] | None = None,
+    app: Stepwell | str | None = None,
+    name: str | None = None,
+    machines: Mapping[str, Definition] | None = None,
+    substitutions: Mapping[str, str] | None = None,
+    most: int = 200,
+    seconds: float = 30.0,
+    folder: Path | None = None,
+) -> Chaos:
+    """Run a machine over and over, and kill the server before and after every commit in turn; what has come of it.
+
+    At most so many crash points are tried as `most` says, spread evenly; `seconds` is how long one run may take. All
+    else is as for `run`. Raises TestFault.
+    """
+    return Matrix(
+        definition=definition,
+        input=json.dumps({} if input is None else input),
+        mocks=mocks or {},
+        app=app,
+        name=name,
+        machines=machines or {},
+        substitutions=substitutions or {},
+        most=most,
+        seconds=seconds,
+        folder=folder or Path.cwd(),
     )()

@@ -30,7 +30,7 @@ from stepwell.tasks.dispatcher import TaskDispatcher
 from stepwell.testing.coverage import Coverage, states_of
 from stepwell.testing.definition import PLACE, Definition, bind, find_definition
 from stepwell.testing.in_process import InProcess
-from stepwell.testing.mocks import Mock, Mocks, Script, TestFault
+from stepwell.testing.mocks import Answered, Mock, Mocks, Script, TestFault
 from stepwell.testing.result import Result
 from stepwell.testing.trail import Event, read_trail
 
@@ -80,23 +80,8 @@ class Embedded:
         """The first of the `machines` is run."""
         self._run = run
         self._machines = machines
-        handlers = {name: function.handler for name, function in app.functions.items() if function.handler}
-        others = [function_of(function) for function in app.functions.values() if not function.handler]
-        self._functions = InProcess(handlers, self._handler_failed, others)
-        self._mocks = Mocks(run.mocks, TaskDispatcher(self._functions), self._reaches, script)
+        self._mocks = make_mocks(run.mocks, app, len(machines) > 1, script)
         self._coverage = run.coverage or Coverage()
-
-    def _handler_failed(self, fault: AssertionError) -> None:
-        self._mocks.fault = self._mocks.fault or fault
-        self._mocks.faulted.set()
-
-    def _reaches(self, resource: Resource, input: Any) -> bool:
-        """Whether a task that no mock answers may be carried out: a function of the app, or a machine of the test."""
-        if resource.kind == "function":
-            return self._functions.has(resource.arn)
-        if resource.service == "lambda" and isinstance(input, dict):
-            return self._functions.has(str(input.get("FunctionName", "")))
-        return resource.service == "states" and len(self._machines) > 1
 
     def __call__(self) -> Result:
         try:
@@ -112,7 +97,7 @@ class Embedded:
             names = {bound.definition: bound.machine.name for bound in self._machines}
             engine = Engine(store, self._mocks, compile=self._coverage.compile(names))
             await deploy(self._machines, await open_context(engine))
-            for arn in {arn for bound in self._machines for arn in _activities(bound.definition)}:
+            for arn in {arn for bound in self._machines for arn in activities_of(bound.definition)}:
                 await store.create_activity(ActivityRow(arn, arn.rsplit(":", 1)[1], 0), {})
             await engine.start()
             try:
@@ -182,7 +167,38 @@ async def _events(engine: Engine, row: ExecutionRow) -> list[Event]:
     return [answered_event(event) for event in await engine.history(row.new.key, 1, last, False)]
 
 
-def _activities(definition: str) -> set[str]:
+def make_mocks(
+    mocks: Mapping[str, Mock],
+    app: Stepwell,
+    nests: bool,
+    script: Script | None = None,
+    answered: Answered | None = None,
+) -> Mocks:
+    """What answers the tasks of a run: mocks, a script, and behind them the functions of the app, in this process.
+
+    With `nests` there are machines that tasks may start. `answered` is what the mocks of an earlier server remember.
+    """
+    handlers = {name: function.handler for name, function in app.functions.items() if function.handler}
+    others = [function_of(function) for function in app.functions.values() if not function.handler]
+
+    def failed(fault: AssertionError) -> None:
+        made.fault = made.fault or fault
+        made.faulted.set()
+
+    def reaches(resource: Resource, input: Any) -> bool:
+        """Whether a task that no mock answers may be carried out: a function of the app, or a machine of the test."""
+        if resource.kind == "function":
+            return functions.has(resource.arn)
+        if resource.service == "lambda" and isinstance(input, dict):
+            return functions.has(str(input.get("FunctionName", "")))
+        return resource.service == "states" and nests
+
+    functions = InProcess(handlers, failed, others)
+    made = Mocks(mocks, TaskDispatcher(functions), reaches, script, answered)
+    return made
+
+
+def activities_of(definition: str) -> set[str]:
     """The activities that a definition refers to: they are made, so that a mock can answer for their workers."""
     states = states_of(compile_definition(definition))
     return {state.resource.arn for _, state in states if isinstance(state, Task) and state.resource.kind == "activity"}

@@ -75,6 +75,10 @@ Script: TypeAlias = Callable[[Task], Sequence[Outcome]]
 """Answers every task of a run with its outcomes in order. Raises TestFault, which ends the run."""
 
 
+Answered: TypeAlias = dict[str, dict[str, int]]
+"""Which response of a list each call has got: by state, then by the call's idempotency key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a task. `input` is what it was given, a JSON value."""
@@ -87,6 +91,8 @@ class Mocks(Dispatcher):
     """Answers the tasks of one run. `inner` carries out what `reaches` allows and no mock answers; a `script` answers
     everything.
 
+    A call that is made again, after a crash, gets the response that it had: `answered` remembers which.
+
     `calls` are all calls of mocks in order; `fault` is what ended the run early, and `faulted` is set then.
     """
 
@@ -96,12 +102,13 @@ class Mocks(Dispatcher):
         inner: Dispatcher,
         reaches: Callable[[Resource, Any], bool],
         script: Script | None = None,
+        answered: Answered | None = None,
     ) -> None:
+        self._answered: Answered = {} if answered is None else answered
         self._mocks = mocks
         self._inner = inner
         self._reaches = reaches
         self._script = script
-        self._counts: dict[str, int] = {}
         self.calls: list[Call] = []
         self.fault: BaseException | None = None
         self.faulted = asyncio.Event()
@@ -166,7 +173,7 @@ class Mocks(Dispatcher):
         """The outcome of a call; None where it has none. Raises what is wrong with the test."""
         mock = self._mocks[task.state_name]
         if isinstance(mock, Sequence) and not isinstance(mock, str | bytes):
-            mock = self._next(task.state_name, mock, input)
+            mock = self._next(task, mock, input)
         if callable(mock):
             try:
                 mock = mock(input)
@@ -190,14 +197,15 @@ class Mocks(Dispatcher):
                 return Failed(mock.error, mock.cause)
         return Succeeded(_text(task.state_name, mock.value if isinstance(mock, Return) else mock))
 
-    def _next(self, state: str, mocks: Sequence[Mock], input: Any) -> Mock:
-        count = self._counts.get(state, 0)
+    def _next(self, task: Task, mocks: Sequence[Mock], input: Any) -> Mock:
+        state = task.state_name
+        answered = self._answered.setdefault(state, {})
+        count = answered.setdefault(task.idempotency_key, len(answered))
         if count >= len(mocks):
             raise TestFault(
                 f"State {state!r} was called {count + 1} times, and its mock has {len(mocks)} responses."
                 f"\nThe last call was given: {input!r}"
             )
-        self._counts[state] = count + 1
         return mocks[count]
 
     async def _end(self, fault: BaseException) -> AsyncIterator[Outcome]:
