@@ -73,6 +73,7 @@ from stepwell.settings import Settings
 from stepwell.store.open import open_store
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.mocked_cases import MockedCases
+from stepwell.telemetry.running import tracing
 from stepwell.watch.reload import watching
 
 _COUNTED = 1_000  # machines; more are "1000 and more"
@@ -213,7 +214,7 @@ async def _running(
             await functions.remote.open(StoreLeases(store, context.now))
         jobs = make_jobs(app, context)
         functions.on_progress = partial(_report, jobs, engine.secrets.heard)
-        async with kept_logs(engine, functions, log_limits(settings)):
+        async with kept_logs(engine, functions, log_limits(settings)), tracing(engine, os.environ):
             await jobs.start()
             await engine.start()
             jobs.serve()

@@ -77,6 +77,7 @@ class AwsEndpoint:
         request_id, began, called = _request_id(), perf_counter(), "unknown"
         target = content_type = authorization = length = prefer = b""
         clock: bytes | None = None
+        traceparent = tracestate = None
         for name, value in scope["headers"]:
             if name == b"x-amz-target":
                 target = value
@@ -90,6 +91,10 @@ class AwsEndpoint:
                 clock = value
             elif name == b"prefer":
                 prefer = value
+            elif name == b"traceparent":
+                traceparent = value.decode("latin-1")
+            elif name == b"tracestate":
+                tracestate = value.decode("latin-1")
         applied: tuple[tuple[bytes, bytes], ...] = ()
         try:
             if content_type not in _CONTENT_TYPES:
@@ -109,6 +114,7 @@ class AwsEndpoint:
                 test_case,
                 lambda: _disconnect(receive),
                 None if clock is None else clock.decode("latin-1"),
+                trace=(traceparent, tracestate),
             )
             if prefer and operation.name == _WAITS and (wait := wait_preferred(prefer)):
                 request = replace(request, wait=wait)

@@ -24,7 +24,7 @@ class Request(Struct, frozen=True):
 
     `test_case` is what stood behind `#` in a machine's ARN: the test case of the mocks. `disconnected` returns when the
     client has gone. `clock` is the header that asks for a clock; `wait` is how many seconds the client prefers to wait
-    for an answer that says more (RFC 7240).
+    for an answer that says more (RFC 7240). `trace` are the headers `traceparent` and `tracestate`.
     """
 
     context: ApiContext
@@ -34,6 +34,7 @@ class Request(Struct, frozen=True):
     disconnected: Callable[[], Awaitable[None]] | None = None
     clock: str | None = None
     wait: float = 0.0
+    trace: tuple[str | None, str | None] = (None, None)
 
     def text(self, name: str) -> str:
         """A required string."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 from stepwell.engine.dispatch import Claimed, Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task, TimedOut
+from stepwell.engine.trace import below
 from stepwell.machine import stimulus as stimuli
 from stepwell.machine.execution import Execution
 from stepwell.machine.stimulus import Stimulus
@@ -27,6 +28,7 @@ def task_of(execution: Execution, effect: TaskEffect, clock: int | None) -> Task
         machine_arn=execution.machine_arn,
         state_name=effect.state_name,
         role_arn=execution.role_arn,
+        trace=None if execution.trace is None else below(execution.trace, execution.arn, effect.id),
         idempotency_key=f"{execution.arn}:{effect.id}",
         deadline=effect.deadline,
         test_case=execution.test_case,

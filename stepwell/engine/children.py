@@ -91,6 +91,7 @@ class Children:
             parent_token=task.token,
             awaited_by=task.resource.arn if asked.awaited else None,
             brand=task.brand,
+            trace=task.trace,
         )
         try:
             started = await self._start(request)

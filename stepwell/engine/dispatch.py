@@ -37,6 +37,7 @@ class Task(Struct, frozen=True, kw_only=True):
     how often this process has found it running. `clock` is the present time of a virtual clock; `brand` that of the
     sealed values in the input, None where there are none. `role_arn` is that of the state machine, `credentials_role`
     that of the state's `Credentials`, None where it has none. `watch` is set where the state is only tested.
+    `trace` is what the task is part of (see `stepwell.engine.trace`).
     """
 
     resource: Resource
@@ -57,6 +58,7 @@ class Task(Struct, frozen=True, kw_only=True):
     watch: Watch | None = None
     clock: int | None = None
     brand: str | None = None
+    trace: str | None = None
 
 
 class Succeeded(Struct, frozen=True):

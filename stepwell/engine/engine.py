@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from stepwell.engine.activities import Activities
@@ -22,7 +23,6 @@ from stepwell.engine.errors import (
     AlreadyStarted,
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
-    ExecutionNotRedrivable,
     Stopping,
     TaskDoesNotExist,
     TaskTimedOut,
@@ -41,7 +41,7 @@ from stepwell.engine.pace import pace_of
 from stepwell.engine.programs import Compile, Programs
 from stepwell.engine.reading import read_history
 from stepwell.engine.records import CONTINUE, MESSAGE, NOTICE
-from stepwell.engine.redrive import redriven_before, refusal
+from stepwell.engine.redriving import redrive
 from stepwell.engine.refreshing import Refreshing
 from stepwell.engine.requests import ActivityTask, Started, StartRequest
 from stepwell.engine.retention import Retention
@@ -57,7 +57,7 @@ from stepwell.language.model import Program
 from stepwell.machine import stimulus as stimuli
 from stepwell.machine.execution import Execution
 from stepwell.machine.history import Event
-from stepwell.machine.stimulus import Redrive, Start, Stimulus, Stop, TimerFired
+from stepwell.machine.stimulus import Start, Stimulus, Stop, TimerFired
 from stepwell.machine.turn import MapRunStart, Turn
 from stepwell.store.protocol import ExecutionRow, Store, TurnRecord
 from stepwell.store.vault import DESTROY
@@ -69,7 +69,11 @@ _PAGE = 200
 
 
 class Engine:
-    """One engine on one store. `start` before anything else, `stop` at the end; the store stays the caller's."""
+    """One engine on one store. `start` before anything else, `stop` at the end; the store stays the caller's.
+
+    `traced` gives the trace of an execution that starts, by the one that it was asked for in."""
+
+    traced: Callable[[str | None], str | None] | None = None
 
     def __init__(
         self,
@@ -196,6 +200,8 @@ class Engine:
         """
         self._refuse_while_stopping()
         machine = request.machine
+        if self.traced is not None:
+            request = replace(request, trace=self.traced(request.trace))
         asked = request
         if self.secrets.concern(request):
             request = await self.secrets.take_out(request)
@@ -220,6 +226,8 @@ class Engine:
         Raises TooManyExecutions, Stopping, CannotSeal.
         """
         self._refuse_while_stopping()
+        if self.traced is not None:
+            request = replace(request, trace=self.traced(request.trace))
         if not self.secrets.concern(request):
             return await self._express.run_execution(request)
         request = await self.secrets.take_out(request)
@@ -267,21 +275,7 @@ class Engine:
         """Let an execution go on from what had not succeeded; when it was redriven, also where the same client token
         has done it before. Raises ExecutionDoesNotExist, ExecutionNotRedrivable."""
         self._refuse_while_stopping()
-        while True:
-            row = await self.store.find_execution(arn)
-            if row is None:
-                raise ExecutionDoesNotExist(arn)
-            now = self._clock.now() if row.change.clock is None else row.change.clock
-            before = redriven_before(row, client_token, now)
-            if before is not None:
-                return before
-            reason = await refusal(self.store, row, now)
-            if reason is not None:
-                raise ExecutionNotRedrivable(reason)
-            turn = await self._driver.submit(row.new.key, Redrive(client_token))
-            if turn is not None and turn.redrive_date is not None:
-                return turn.redrive_date
-            # Another request came first: look again.
+        return await redrive(self.store, self._driver, self._clock, arn, client_token)
 
     # -- tokens
 

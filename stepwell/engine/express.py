@@ -177,7 +177,7 @@ class Express:
         self, new: NewExecution, compiled: Compiled, logging: Logging, version: int, virtual_now: int | None
     ) -> ExecutionRow:
         """Run an execution whose start is stored at this version, and commit its end."""
-        log = ExpressLog(logging, self._memory, partial(self._watchers.happened, new))
+        log = ExpressLog(logging, self._memory, partial(self._watchers.happened, new), new.trace is not None)
         try:
             ended = await self._run(new, compiled, "EXPRESS", log, virtual_now)
             records = _end_records(ended, log, version)
@@ -189,7 +189,7 @@ class Express:
 
     async def _synchronous(self, new: NewExecution, request: StartRequest) -> ExecutionRow:
         logging = Logging.of(request.machine.configuration)
-        log = ExpressLog(logging, self._memory, partial(self._watchers.happened, new))
+        log = ExpressLog(logging, self._memory, partial(self._watchers.happened, new), new.trace is not None)
         try:
             compiled = await self._programs.get(new.definition_hash)
             ended = await self._run(new, compiled, "SYNC_EXPRESS", log, _virtual_now(new, request))

@@ -82,11 +82,12 @@ class LogMemory(Struct):
 
 class ExpressLog(Struct):
     """The log of one execution, encoded as it comes. `payloads` are its large texts by hash; `happened` is told of
-    every event, where the machine logs at all."""
+    every event, where the machine logs at all, or the execution is `traced`."""
 
     logging: Logging
     memory: LogMemory
     happened: Callable[[Sequence[Event]], None]
+    traced: bool = False
     payloads: dict[bytes, str] = field(default_factory=dict)
     _records: list[EventRecord] = field(default_factory=list)
     _parts: list[bytes] = field(default_factory=list)  # of the record that is being written
@@ -99,9 +100,10 @@ class ExpressLog(Struct):
     def add(self, events: Sequence[Event]) -> None:
         """Take in the events of a turn."""
         logging = self.logging
+        if self.traced or logging.level != "OFF":
+            self.happened(events)
         if logging.level == "OFF":
             return
-        self.happened(events)
         kept = [event for event in events if logging.keeps(event.type)]
         self._full = self._full or self.memory.is_full()
         if self._full:

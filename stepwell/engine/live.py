@@ -133,6 +133,7 @@ def new_execution(new: NewExecution) -> Execution:
         test_case=new.test_case,
         workflow="EXPRESS" if new.unlogged else "STANDARD",
         opaque=new.brand,
+        trace=new.trace,
     )
 
 

@@ -22,7 +22,7 @@ class StartRequest(Struct, frozen=True, kw_only=True):
 
     `sensitive` says what of the input is secret (a text of marks), on top of what the machine's tag and the settings
     say. `brand` is that of the sealed values that the execution inherits from whoever starts it; `sealed` is what the
-    engine has taken out of the input."""
+    engine has taken out of the input. `trace` is what it is part of (see `stepwell.engine.trace`)."""
 
     machine: MachineRow
     arn: str
@@ -43,6 +43,7 @@ class StartRequest(Struct, frozen=True, kw_only=True):
     sensitive: str | None = None
     brand: str | None = None
     sealed: VaultChange | None = None
+    trace: str | None = None
 
     def row(self, key: int, start_date: int) -> NewExecution:
         """What the store keeps of the execution, for good. `key` is the store's own name for it."""
@@ -68,6 +69,7 @@ class StartRequest(Struct, frozen=True, kw_only=True):
             tokens_hold_clock=self.tokens_hold_clock,
             job=self.job,
             brand=self.brand,
+            trace=self.trace,
         )
 
 

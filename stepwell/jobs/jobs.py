@@ -50,7 +50,8 @@ class KeyReused(Exception):
 
 
 class JobRequest(Struct, frozen=True, kw_only=True):
-    """A job to take in. `input` is JSON text that the type's arguments take."""
+    """A job to take in. `input` is JSON text that the type's arguments take; `trace` is what it is part of, where it
+    starts at once (see `stepwell.engine.trace`)."""
 
     type: JobType
     input: str
@@ -58,6 +59,7 @@ class JobRequest(Struct, frozen=True, kw_only=True):
     caller: str | None = None
     idempotency_key: str | None = None
     callback: str | None = None
+    trace: str | None = None
 
 
 class Kept(Struct, frozen=True):
@@ -185,7 +187,7 @@ class Jobs:
             else:
                 slots.take(key, request.group)
                 try:
-                    await self._hand_over(job, key, id_, request.input, new)
+                    await self._hand_over(job, key, id_, request, new)
                 except BaseException:
                     slots.give_back(key)
                     raise
@@ -208,10 +210,10 @@ class Jobs:
             raise
         self._slot_news[new.type].set()
 
-    async def _hand_over(self, job: JobType, key: int, id_: str, input: str, new: NewJob) -> None:
+    async def _hand_over(self, job: JobType, key: int, id_: str, request: JobRequest, new: NewJob) -> None:
         """Start a job that is new. Raises NotHandedOver, StoreError, Stopping."""
-        start = await self._handing.request(job, key, id_, input)
-        await self._handing.start(replace(start, job=new))
+        start = await self._handing.request(job, key, id_, request.input)
+        await self._handing.start(replace(start, job=new, trace=request.trace))
 
     async def _hand_over_queued(self, job: JobType, queued: QueuedJob) -> None:
         """Start a job that has waited. Raises NotHandedOver, StoreError, Stopping."""

@@ -97,7 +97,8 @@ class Execution(Struct):
 
     `calls` counts the calls of each Task state; it is kept only where a test case of the mocks was named. `absent`
     holds the names of the states whose activity does not exist. A `doomed` one, whose machine is being deleted,
-    enters no further state. `opaque` is the brand of the texts that its expressions must not look into.
+    enters no further state. `opaque` is the brand of the texts that its expressions must not look into, `trace`
+    what whoever works for it is told that it is part of.
     """
 
     key: int
@@ -122,6 +123,7 @@ class Execution(Struct):
     absent: frozenset[str] = frozenset()
     doomed: bool = False
     opaque: str | None = None
+    trace: str | None = None
 
     @property
     def region(self) -> str:

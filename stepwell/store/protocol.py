@@ -150,6 +150,7 @@ class NewExecution(Struct, frozen=True, kw_only=True):
     job: NewJob | None = None  # the job that it is, where that is new as well
     unlogged: bool = False  # whether no events are kept: an Express child of a map run, where nobody asks for its log
     brand: str | None = None  # of the sealed values that it may open; read back by `load_execution` only
+    trace: str | None = None  # that it is part of; read back by `load_execution` only
 
 
 class ExecutionChange(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from typing import BinaryIO, cast
 
 import orjson
 
+from stepwell.engine.trace import variables_of
 from stepwell.tasks.child import Child
 from stepwell.tasks.guard import Guard
 from stepwell.tasks.invocation import (
@@ -117,6 +118,8 @@ class CommandCalls:
             about["LAMBDA_RUNTIME_CLIENT_CONTEXT"] = call.client_context
         if call.idempotency_key is not None:
             about["IDEMPOTENCY_KEY"] = call.idempotency_key
+        if call.trace is not None:
+            about.update(variables_of(call.trace))
         return about
 
 

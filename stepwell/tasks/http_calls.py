@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from stepwell.engine.trace import headers_of, xray_of
 from stepwell.tasks.call_log import unframed
 from stepwell.tasks.invocation import (
     MAX_RESPONSE,
@@ -122,6 +123,8 @@ def _headers(call: Invocation) -> Mapping[str, str]:
         headers["X-Amz-Client-Context"] = base64.b64encode(call.client_context.encode()).decode()
     if call.idempotency_key is not None:
         headers["Idempotency-Key"] = call.idempotency_key
+    if call.trace is not None:
+        headers |= headers_of(call.trace) | {"X-Amzn-Trace-Id": xray_of(call.trace)}
     return headers
 
 

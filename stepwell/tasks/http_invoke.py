@@ -11,8 +11,10 @@ See AWS Step Functions developer guide, "Call HTTPS APIs in Step Functions workf
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
+from stepwell.engine.trace import headers_of
 from stepwell.language.values import dumps, loads
 from stepwell.tasks.http.answers import Unreadable, as_result, body_text, status_text
 from stepwell.tasks.http.client import BadRequest, HttpAnswer, HttpRequest, NoAnswer, NotInstalled, send
@@ -59,17 +61,21 @@ class HttpInvoke:
         oauth = connection.authorization if isinstance(connection.authorization, OAuth) else None
         token = None if oauth is None else await self._tokens.token(connection, oauth)
         request = call.request(connection, token, region)
-        answer = await self._sent(request)
+        answer = await self._sent(request, task.trace)
         if oauth is not None and answer.status in (401, 407):
             token = await self._tokens.token(connection, oauth, but=token)
             request = call.request(connection, token, region)
-            answer = await self._sent(request)
+            answer = await self._sent(request, task.trace)
         redacted = _redaction(connection, token)
         if task.watch is not None:
             tell(task.watch, request, call.request(None, None, region), answer, redacted)
         return _outcome(answer, redacted)
 
-    async def _sent(self, request: HttpRequest) -> HttpAnswer:
+    async def _sent(self, request: HttpRequest, trace: str | None) -> HttpAnswer:
+        if trace is not None:
+            named = {name.lower() for name, _ in request.headers}
+            more = ((name, value) for name, value in headers_of(trace).items() if name not in named)
+            request = replace(request, headers=(*request.headers, *more))
         return await send(request, await self._targets.find(request.url))
 
 

@@ -49,6 +49,8 @@ class Invocation(Struct, frozen=True, kw_only=True):
     execution_arn: str | None = None
     """The execution whose task this call is."""
     client_context: str | None = None
+    trace: str | None = None
+    """What it is part of: see `stepwell.engine.trace`."""
     tail: bool = False
     """Whether the answer brings the last 4 KB of the call's log."""
 

@@ -2,7 +2,8 @@
 
 Rules that must stay true here:
 - A handler written for AWS Lambda finds every attribute that it finds there.
-- `idempotency_key` and `progress` are ours; portable code reads them with `getattr(context, …, None)`.
+- `idempotency_key`, `traceparent`, `tracestate` and `progress` are ours; portable code reads them with
+  `getattr(context, …, None)`.
 - A handler that tells its progress in a loop does not flood the server: what comes too fast is dropped.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 _REPORTS_AT_ONCE = 20
@@ -57,11 +58,14 @@ class LambdaContext:
         timeout: float,
         idempotency_key: str | None,
         client_context: str | None,
+        trace: Mapping[str, str] | None = None,
         report: Callable[[float, str | None], None] | None = None,
     ) -> None:
         self.aws_request_id = aws_request_id
         self.invoked_function_arn = invoked_function_arn
         self.idempotency_key = idempotency_key
+        self.traceparent = (trace or {}).get("TRACEPARENT")
+        self.tracestate = (trace or {}).get("TRACESTATE")
         self.function_name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
         self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")

@@ -27,6 +27,7 @@ class LambdaFunction:
                 task.input,
                 idempotency_key=task.idempotency_key,
                 execution_arn=task.execution_arn,
+                trace=task.trace,
             )
         except CallRefused as refused:
             yield Failed(f"Lambda.{refused.shape}", refused.cause)

@@ -82,6 +82,7 @@ class LambdaInvoke:
             client_context=asked.client_context,
             idempotency_key=task.idempotency_key,
             execution_arn=task.execution_arn,
+            trace=task.trace,
             tail=asked.tail,
         )
         payload = loads(reply.answer.payload)

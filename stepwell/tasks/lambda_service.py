@@ -98,13 +98,14 @@ class LambdaService:
         idempotency_key: str | None = None,
         execution_arn: str | None = None,
         request_id: str | None = None,
+        trace: str | None = None,
         tail: bool = False,
     ) -> Reply:
         """Call a function and wait for its answer.
 
         `name` is in any form that Lambda takes, `event` is JSON text, `client_context` JSON text; `execution_arn` is
-        that of the execution whose task it is; `request_id` is drawn where there is none. Raises CallRefused, of which
-        FunctionNotFound is one. Cancelling it ends the call.
+        that of the execution whose task it is; `request_id` is drawn where there is none; `trace` is what the call is
+        part of. Raises CallRefused, of which FunctionNotFound is one. Cancelling it ends the call.
         """
         request_id = request_id or str(uuid.uuid4())
         function, arn, version = self.resolve(name, qualifier, request_id)
@@ -118,6 +119,7 @@ class LambdaService:
             client_context=client_context,
             idempotency_key=idempotency_key,
             execution_arn=execution_arn,
+            trace=trace,
             tail=tail,
         )
         if self.remote is not None and self.remote.serves(function.name):

@@ -18,6 +18,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
+from stepwell.engine.trace import variables_of
 from stepwell.tasks import invocation
 from stepwell.tasks.call_log import CallLog, PeakMemory
 from stepwell.tasks.frames import Head
@@ -179,6 +180,7 @@ class FunctionPool:
                 "function_arn": asked.function_arn,
                 "idempotency_key": asked.idempotency_key,
                 "client_context": asked.client_context,
+                "trace": None if asked.trace is None else {**variables_of(asked.trace)},
             },
             asked.event,
         )

@@ -121,6 +121,8 @@ function finish(head, text) {
 
 // -- Calls
 
+const TRACE_VARIABLES = ["TRACEPARENT", "TRACESTATE", "_X_AMZN_TRACE_ID"];
+
 function contextOf(head, timeout) {
   const deadline = Date.now() + timeout * 1000;
   const env = process.env;
@@ -136,6 +138,8 @@ function contextOf(head, timeout) {
     invokedFunctionArn: head.function_arn,
     awsRequestId: head.request_id,
     idempotencyKey: head.idempotency_key ?? undefined, // ours
+    traceparent: head.trace?.TRACEPARENT, // ours
+    tracestate: head.trace?.TRACESTATE, // ours
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
   };
   return context;
@@ -152,6 +156,10 @@ function parsed(text) {
 function invoke(handler, head, event, timeout) {
   const mine = (current = { call: head.call, requestId: head.request_id, result: NEVER });
   const context = contextOf(head, timeout);
+  for (const name of TRACE_VARIABLES) {
+    if (head.trace?.[name] === undefined) delete process.env[name];
+    else process.env[name] = head.trace[name];
+  }
   const only = (act) => (...words) => {
     if (current === mine) act(...words);
   };

@@ -27,6 +27,7 @@ from stepwell.tasks.handler import Handler, is_asynchronous, load, marshal
 from stepwell.tasks.worker_call import Call, context, fail, leave
 
 _PR_SET_PDEATHSIG = 1
+TRACE_VARIABLES = ("TRACEPARENT", "TRACESTATE", "_X_AMZN_TRACE_ID")
 
 
 class _Setup(TypedDict):
@@ -85,9 +86,12 @@ def _end_with(parent: int, descriptor: int) -> None:
 
 def _serve(channel: Channel, frames: Iterator[tuple[Head, bytes]], handler: Handler, timeout: float) -> None:
     """One call after the other."""
+    traced = False
     for head, event in frames:
         call = cast(Call, head)
         channel.sole_request = call["request_id"]
+        if call["trace"] is not None or traced:
+            traced = _set_trace(call["trace"] or {})
         try:
             payload = marshal(handler(json.loads(event), context(channel, call, timeout)))
         except SystemExit as leaving:
@@ -96,6 +100,14 @@ def _serve(channel: Channel, frames: Iterator[tuple[Head, bytes]], handler: Hand
             fail(channel, call, error)
         else:
             channel.send({"done": call["call"]}, payload)
+
+
+def _set_trace(variables: dict[str, str]) -> bool:
+    """Let the handler find its call's trace where tracing libraries look for it; whether there is one."""
+    for name in TRACE_VARIABLES:
+        os.environ.pop(name, None)
+    os.environ.update(variables)
+    return bool(variables)
 
 
 if __name__ == "__main__":

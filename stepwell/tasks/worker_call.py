@@ -23,6 +23,7 @@ class Call(TypedDict):
     function_arn: str
     idempotency_key: str | None
     client_context: str | None
+    trace: dict[str, str] | None
 
 
 def context(channel: Channel, call: Call, timeout: float) -> LambdaContext:
@@ -37,6 +38,7 @@ def context(channel: Channel, call: Call, timeout: float) -> LambdaContext:
         timeout=timeout,
         idempotency_key=call["idempotency_key"],
         client_context=call["client_context"],
+        trace=call["trace"] or {},
         report=report,
     )
 

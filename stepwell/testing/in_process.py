@@ -53,6 +53,7 @@ class InProcess(LambdaService):
         idempotency_key: str | None = None,
         execution_arn: str | None = None,
         request_id: str | None = None,
+        trace: str | None = None,
         tail: bool = False,  # nothing is logged apart
     ) -> Reply:
         named = FunctionName.parse(name)
@@ -67,6 +68,7 @@ class InProcess(LambdaService):
                 idempotency_key=idempotency_key,
                 execution_arn=execution_arn,
                 request_id=request_id,
+                trace=trace,
                 tail=tail,
             )
         context = LambdaContext(

@@ -48,6 +48,11 @@ def test_an_app_module_imports_nothing_heavy() -> None:
     assert modules_after("from stepwell import Stepwell; Stepwell()") & (HEAVY - {"typing"}) == set()
 
 
+def test_a_server_that_tells_no_spans_imports_nothing_of_opentelemetry() -> None:
+    found = modules_after("import stepwell.serve; import stepwell.telemetry.export")
+    assert {name.partition(".")[0] for name in found} & {"opentelemetry", "google.protobuf", "requests"} == set()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

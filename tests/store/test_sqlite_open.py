@@ -278,6 +278,7 @@ class TestMigrations:
             "05114af62d1f6ba9",  # 0009_notices.sql
             "f5fbfe92d6334a7c",  # 0010_job_callbacks.sql
             "4b7d0ced4cb92672",  # 0011_job_ends.sql
+            "23a358859813058e",  # 0012_traces.sql
         ]
 
     async def test_executions_of_the_first_schema_are_there_after_the_second(

@@ -29,6 +29,7 @@ from stepwell.auth.caller import ANYBODY, Caller
 from stepwell.auth.opening import Auth
 from stepwell.auth.refusal import BearerRefused, KeysUnavailable
 from stepwell.engine.errors import Stopping
+from stepwell.engine.trace import trace_of
 from stepwell.jobs.arguments import Model
 from stepwell.jobs.declaration import JobRoute, JobType
 from stepwell.jobs.job import failure_of, status_of
@@ -85,7 +86,7 @@ class SingleRoute:
                 return await self._poll(value["job_id"])
             if caller.role != "full":
                 raise _Refused(403, f"{caller.name} may only read")
-            return await self._start(value, None if caller is ANYBODY else caller.name)
+            return await self._start(request, value, None if caller is ANYBODY else caller.name)
         except _Refused as refused:
             return _failed(refused.status, str(refused), refused.headers)
         except Problem as problem:
@@ -109,7 +110,7 @@ class SingleRoute:
             headers = {"Retry-After": str(unavailable.retry_after)}
             raise _Refused(503, "Tokens cannot be verified at the moment", headers) from None
 
-    async def _start(self, value: dict[str, Any], caller: str | None) -> Response:
+    async def _start(self, request: Request, value: dict[str, Any], caller: str | None) -> Response:
         required = self._route.required
         if any(value.get(name) in (None, "", []) for name in required):
             raise _Refused(400, f"Missing required fields: {' and '.join(required)}")
@@ -122,6 +123,7 @@ class SingleRoute:
                 input=orjson.dumps(value).decode(),
                 group=group_of(self._job, value, caller),
                 caller=caller,
+                trace=trace_of(request.headers.get("traceparent"), request.headers.get("tracestate")),
             )
         )
         body = {"status": "PENDING", "job_id": kept.id, "message": self._route.message}

@@ -117,6 +117,7 @@ def _handed(handed: Handed) -> Answer:
             "idempotencyKey": asked.idempotency_key,
             "execution": asked.execution_arn,
             "leaseSeconds": handed.lease,
+            "trace": asked.trace,
         },
     }
 

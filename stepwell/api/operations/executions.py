@@ -24,6 +24,7 @@ from stepwell.engine.express import EXPRESS, express_arn
 from stepwell.engine.map_run.progress import Progress, decode
 from stepwell.engine.redrive import child_refusal, refusal
 from stepwell.engine.requests import StartRequest
+from stepwell.engine.trace import trace_of
 from stepwell.language.values import Json
 from stepwell.store.protocol import ExecutionRow, ListPosition
 
@@ -71,6 +72,7 @@ async def requested_start(request: Request) -> StartRequest:
         name=name,
         input=text,
         trace_header=trace_header,
+        trace=trace_of(*request.trace, trace_header),
         version_arn=target.version_arn,
         alias_arn=target.alias_arn,
         test_case=request.test_case,

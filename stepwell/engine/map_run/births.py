@@ -68,6 +68,7 @@ class Births:
                 tokens_hold_clock=run.tokens_hold_clock,
                 unlogged=self._unlogged,
                 brand=run.brand,
+                trace=run.trace,
             )
             lives.append(
                 Live(

@@ -19,6 +19,7 @@ from stepwell.engine.live import Live
 from stepwell.engine.map_run.actor import STANDING, STANDING_KIND, Actor, Surroundings
 from stepwell.engine.map_run.post import Aborted, AskedAgain, ChildEnded, Event, Updated
 from stepwell.engine.map_run.progress import Counts, Progress, Redriven, encode
+from stepwell.engine.trace import below
 from stepwell.language.values import dumps
 from stepwell.machine.turn import MapRunStart
 from stepwell.store.protocol import Answer, EffectRow, ExecutionChange, NewExecution, StoreError, TurnRecord
@@ -86,6 +87,7 @@ class MapRuns:
                 parent_key=live.key,
                 parent_token=start.token,
                 tokens_hold_clock=parent.tokens_hold_clock,
+                trace=_trace(live, start.path),
             ),
             change=ExecutionChange(status="RUNNING", last_event_id=0, data=encode(progress)),
             effects=(EffectRow(STANDING, STANDING_KIND, start.arn, None, b""),),
@@ -158,3 +160,11 @@ class MapRuns:
             if len(rows) < _PAGE:
                 return
             after = (rows[-1].key, rows[-1].effect.id)
+
+
+def _trace(live: Live, path: str) -> str | None:
+    """The trace of a map run: it hangs below the span of its state."""
+    execution = live.execution
+    if execution is None or execution.trace is None:
+        return None
+    return below(execution.trace, execution.arn, execution.frames[path].entered_id)

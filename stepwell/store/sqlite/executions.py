@@ -22,7 +22,7 @@ from stepwell.store.protocol import (
     LoadedExecution,
     NewExecution,
 )
-from stepwell.store.sqlite import vault_sql
+from stepwell.store.sqlite import trace_sql, vault_sql
 from stepwell.store.sqlite.bulk import Bulk
 
 _LAST = (1 << 63) - 1
@@ -101,6 +101,9 @@ def load(connection: sqlite3.Connection, key: int) -> LoadedExecution | None:
     brand = vault_sql.brand_of(connection, key)
     if brand is not None:
         found = replace(found, new=replace(found.new, brand=brand))
+    trace = trace_sql.of(connection, key)
+    if trace is not None:
+        found = replace(found, new=replace(found.new, trace=trace))
     return LoadedExecution(found, dict(frames), dict(timers))
 
 
@@ -160,6 +163,7 @@ def payloads(connection: sqlite3.Connection, key: int, hashes: Sequence[bytes]) 
 def delete(connection: sqlite3.Connection, key: int) -> None:
     """Remove an execution and all that belongs to it."""
     vault_sql.delete(connection, key)
+    trace_sql.delete(connection, key)
     for table in ("effects", "timers", "frames", "payloads", "history"):
         connection.execute(f"DELETE FROM {table} WHERE execution = ?", (key,))  # noqa: S608
     connection.execute("DELETE FROM progress WHERE key = ?", (key,))

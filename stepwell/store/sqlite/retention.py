@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from stepwell.store.retention import SweepPosition
-from stepwell.store.sqlite import vault_sql
+from stepwell.store.sqlite import trace_sql, vault_sql
 from stepwell.store.sqlite.reader import Reader
 from stepwell.store.sqlite.writer import Writer
 
@@ -139,6 +139,7 @@ def _delete(connection: sqlite3.Connection, roots: Sequence[int], rows: int) -> 
                     return gone
             left -= 1
             vault_sql.delete(connection, leaf)
+            trace_sql.delete(connection, leaf)
             connection.execute("DELETE FROM progress WHERE key = ?", (leaf,))
             connection.execute("DELETE FROM executions WHERE key = ?", (leaf,))
             if leaf == root:

@@ -16,7 +16,7 @@ from typing import Final
 import orjson
 
 from stepwell.store.protocol import Answer, ExecutionChange, NewExecution, TurnRecord
-from stepwell.store.sqlite import turn_sql, vault_sql
+from stepwell.store.sqlite import trace_sql, turn_sql, vault_sql
 from stepwell.store.sqlite.bulk import Row, below
 from stepwell.store.vault import VaultChange
 
@@ -101,6 +101,7 @@ class Group:
         self._events: list[Row] = []
         self._payloads: list[Row] = []
         self._vault: list[tuple[int, VaultChange]] = []
+        self._traces: list[tuple[int, str]] = []
         self._layers: list[_Layer] = []
         self._depth: dict[int, int] = {}
 
@@ -138,6 +139,8 @@ class Group:
             self._executions.append(_execution(new, key))
             if new.job is not None:
                 self._jobs.append(turn_sql.job_row(key, new.job))
+            if new.trace is not None:
+                self._traces.append((key, new.trace))
             machine_id, start_date = new.machine_id, new.start_date
             if new.version_arn is not None:
                 self._arns[key] = (new.version_arn, new.alias_arn)
@@ -188,6 +191,8 @@ class Group:
         turn_sql.PAYLOADS.write(connection, self._payloads)
         for layer in self._layers:
             layer.write(connection)
+        if self._traces:
+            trace_sql.write(connection, self._traces)
         if self._vault:
             vault_sql.change(connection, self._vault)
 

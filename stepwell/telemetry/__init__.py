@@ -1,0 +1,1 @@
+"""Traces: what happens in executions, told as OpenTelemetry's spans."""
