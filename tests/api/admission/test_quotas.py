@@ -103,7 +103,7 @@ async def strict() -> AsyncIterator[Aws]:
 
 async def test_a_server_throttles_what_goes_beyond_and_counts_it(strict: Aws) -> None:
     machine = await strict.create()
-    answers = [await strict.post("DescribeStateMachine", {"stateMachineArn": machine}) for _ in range(250)]
+    answers = [await strict.post("ListStateMachineVersions", {"stateMachineArn": machine}) for _ in range(150)]
     refused = [answer.json() for answer in answers if answer.status_code == 400]
     assert refused
     assert {body["__type"] for body in refused} == {"ThrottlingException"}
