@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+from msgspec import Struct
 
 ROOT: Final = 1
 """The event that begins the span of the execution itself."""
@@ -29,8 +30,7 @@ _XRAY_ROOT = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})")
 _LONGEST_STATE: Final = 512  # characters; a longer one may be dropped
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """`trace_id` and `parent_id` are in hex; `exported` says whether the execution's own spans are told."""
 
     trace_id: str

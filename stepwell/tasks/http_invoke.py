@@ -11,7 +11,8 @@ See AWS Step Functions developer guide, "Call HTTPS APIs in Step Functions workf
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
 from stepwell.engine.trace import headers_of

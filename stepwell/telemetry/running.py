@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stepwell.engine.engine import Engine
 from stepwell.engine.journal import Journal
@@ -21,8 +22,7 @@ from stepwell.telemetry.spans import Spans
 logger = logging.getLogger("stepwell.telemetry")
 
 
-@dataclass(frozen=True, slots=True)
-class _Both:
+class _Both(Struct, frozen=True):
     """Tells two journals."""
 
     first: Journal

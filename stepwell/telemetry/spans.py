@@ -14,8 +14,9 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+from msgspec import Struct, field
 
 from stepwell.engine.reading import read_history
 from stepwell.engine.trace import Trace
@@ -32,8 +33,7 @@ Tell: TypeAlias = Callable[[NewExecution, Trace, Sequence[Span]], None]
 """Takes spans of an execution that have ended."""
 
 
-@dataclass(slots=True)
-class _Followed:
+class _Followed(Struct):
     tree: Tree
     trace: Trace
     express: bool

@@ -9,8 +9,9 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 from stepwell.engine.trace import ROOT
 from stepwell.machine.history import Event
@@ -30,8 +31,7 @@ _EXECUTION_ENDS: Final = {
 }
 
 
-@dataclass(slots=True)
-class Span:
+class Span(Struct):
     """Times are milliseconds since 1970. `parent` is the event that begins the span around it, 0 for none here.
     `error` is the name of what it has failed with."""
 

@@ -1,2 +1,5 @@
+"""A function of the shop that answers every request."""
+
+
 def handler(event, context):
     return {"statusCode": 200, "body": "fine"}
