@@ -6,6 +6,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -20,6 +21,7 @@ from stepwell.store.protocol import Store, StoreError
 Compile: TypeAlias = Callable[[str], Program]
 """From a definition's text to what is run. Raises InvalidDefinition."""
 
+_LARGE = 65_536  # characters of a definition that is compiled on a thread
 _CACHED = 1_000
 _CACHED_TEXT = 64 * 1024 * 1024  # characters of all definitions that are cached
 
@@ -58,7 +60,10 @@ class Programs:
             text = await self._store.definition(hash)
             if text is None:
                 raise StoreError(f"the definition {hash} is not in the store")
-            program = self._compile(text)
+            if len(text) > _LARGE:
+                program = await asyncio.to_thread(self._compile, text)
+            else:
+                program = self._compile(text)
             found = Compiled(program, frozenset(_activities(program)), len(text))
             self._size += found.size - (self._cache[hash].size if hash in self._cache else 0)
             self._cache[hash] = found

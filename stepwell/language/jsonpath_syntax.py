@@ -3,6 +3,7 @@
 Rules that must stay true here:
 - Any text either parses or raises SyntaxFault; no other exception leaves this file.
 - Nesting (filters in filters, brackets in brackets) is bounded, so that no text can exhaust the stack.
+- A word without quotes in a filter is a text: AWS's own samples compare with such (`[?(@.TargetLanguageCode==es)]`).
 - The grammar knows no values: what a step selects is `jsonpath_select`, what a filter means is `jsonpath_filter`.
 """
 
@@ -283,12 +284,12 @@ class PathParser:
         if self._take("{"):
             return self._object()
         start = self._at
-        while self._at < len(self._text) and (self._text[self._at].isalnum() or self._text[self._at] in "+-."):
+        while self._at < len(self._text) and (self._text[self._at].isalnum() or self._text[self._at] in "+-._"):
             self._at += 1
         word = self._text[start : self._at]
         if word in _KEYWORDS:
             return _KEYWORDS[word]
-        return self._number(word)
+        return word if word[:1].isalpha() else self._number(word)
 
     def _number(self, word: str) -> int | float:
         if word.isascii() and word[:1] in "-0123456789" and word[-1:].isdigit():

@@ -308,3 +308,10 @@ def test_any_text_compiles_or_is_a_syntax_fault(text: str, start: str) -> None:
         path.evaluate(scope({"a": [{"a": 1}], "x": "text"}, {}))
     except QueryError:
         return
+
+
+def test_a_word_without_quotes_in_a_filter_is_a_text() -> None:
+    texts: Json = [{"to": "es", "t": "hola"}, {"to": "fr", "t": "salut"}]
+    assert compile_path("$[?(@.to==es)].t").evaluate(scope(texts)) == ["hola"]
+    assert compile_path("$[?(@.to in [es, fr_FR])].t").evaluate(scope(texts)) == ["hola"]
+    assert compile_path("$[?(@.to == true)]").evaluate(scope(texts)) == []

@@ -32,8 +32,6 @@ REFUSED = {
     "sfn-iot-data-analytics-dataset-statemachine-statemachine.asl.json": "INVALID_JSON_DESCRIPTION",
     # QueryLanguage stands among the states, so the machine's own language is JSONPath.
     "shared-fallback-state-jsonata-statemachine-statemachine.asl.json": "at /States/QueryLanguage",
-    # A text without quotes in a filter: `$[?(@.TargetLanguageCode==es)]`.
-    "parallel-translate-statemachine-statemachine.asl.yaml": "'toSpanish.$' must be a valid JSONPath",
 }
 
 
