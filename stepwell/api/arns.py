@@ -7,6 +7,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from stepwell.api import faults
@@ -63,6 +64,7 @@ def parts_of(arn: str, *kinds: str) -> list[str]:
     return parts
 
 
+@lru_cache(maxsize=1_000)
 def machine(arn: str) -> MachineArn:
     """A state machine's ARN, qualified or not. Raises InvalidArn."""
     parts = parts_of(arn, STATE_MACHINE)

@@ -56,6 +56,13 @@ class JsonPathFlow:
         self._output_path = _unless_whole(output_path)
         self._assign = assign
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether input and result are handed on as they are, and nothing is assigned."""
+        given = (self._parameters, self._result_selector, self._assign)
+        paths = (self._input_path, self._result_path, self._output_path)
+        return all(each is None for each in given) and all(each is ABSENT for each in paths)
+
     def with_assign(self, assign: Expression | None) -> JsonPathFlow:
         """The same flow with another Assign."""
         if assign is self._assign:
@@ -128,3 +135,7 @@ class JsonPathCatch:
 def _unless_whole(path: Path | _NotGiven | None) -> Path | _NotGiven | None:
     """ABSENT for `$`, which changes nothing."""
     return ABSENT if isinstance(path, Path) and path.text == "$" else path
+
+
+UNCHANGED: Final = JsonPathFlow()
+"""The flow of all states that change nothing: whoever meets it need not ask."""

@@ -20,7 +20,7 @@ LARGE = 256  # bytes; a longer text is kept once an execution
 ASSIGNED = "assignedVariables"  # the one detail that holds texts by name
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One history event. `timestamp` is in milliseconds since 1970; `details` holds the members of AWS's details shape,
     without `inputDetails`, `outputDetails` and `assignedVariablesDetails`."""
 
@@ -69,10 +69,18 @@ def encode_events(events: Sequence[Event], sink: PayloadSink) -> bytes:
             rows.append(event.id - next_id)
         next_id = event.id + 1
         details: Mapping[str, object] = event.details
-        if ASSIGNED in details or any(isinstance(value, str) and len(value) > LARGE for value in details.values()):
+        if not _is_short(details):
             details = {name: _kept(value, keep) for name, value in details.items()}
         rows.append((event.type, event.previous_id, event.timestamp, details))
     return orjson.dumps(rows)
+
+
+def _is_short(details: Mapping[str, object]) -> bool:
+    """Whether none of the texts is to be kept beside the record. Asked for every event: no generator is made."""
+    for value in details.values():
+        if isinstance(value, str) and len(value) > LARGE:
+            return False
+    return ASSIGNED not in details
 
 
 def _kept(value: object, keep: Callable[[str], str | list[str]]) -> object:

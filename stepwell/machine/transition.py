@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stepwell.language.assign import MAX_TOTAL_BYTES
+from stepwell.language.assign import MAX_TOTAL_BYTES, NOTHING
 from stepwell.language.errors import QUERY_EVALUATION_ERROR, QueryError
 from stepwell.language.model import Exit, Map, Parallel, Retrier, State, Task
 from stepwell.language.values import Json
@@ -34,12 +34,21 @@ def exit_state(run: Run, frame: Frame, state: State, exit: Exit, next: str | Non
     `result` is the state's result with its text. Raises StateFailed where the output or a variable is too large.
     """
     output = result if result is not None and exit.output is result.value else frame.input.with_value(exit.output)
+    _leave(run, frame, state, output, exit.assigned, next)
+
+
+def exit_unchanged(run: Run, frame: Frame, state: State, next: str | None) -> None:
+    """Leave a state whose output is its very input, and which assigns nothing. Raises StateFailed as `exit_state`."""
+    _leave(run, frame, state, frame.input, NOTHING, next)
+
+
+def _leave(run: Run, frame: Frame, state: State, output: Datum, assigned: Mapping[str, Json], next: str | None) -> None:
     text = output.text
     if exceeds_limit(text):
         raise StateFailed(too_large(state.name, terminal=True))
     details: dict[str, Json] = {"name": state.name, "output": text}
-    if exit.assigned:
-        details[ASSIGNED] = _assign(frame, state, exit.assigned)
+    if assigned:
+        details[ASSIGNED] = _assign(frame, state, assigned)
     run.event(frame, f"{type(state).__name__}StateExited", details)
     if next is None:
         end_branch(run, frame, output)

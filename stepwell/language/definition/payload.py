@@ -14,7 +14,7 @@ from stepwell.language.definition.node import Node
 from stepwell.language.errors import SyntaxFault
 from stepwell.language.fields import compile_string_path
 from stepwell.language.jsonpath import Path, compile_path
-from stepwell.language.jsonpath_flow import ABSENT, Absent, JsonPathFlow
+from stepwell.language.jsonpath_flow import ABSENT, UNCHANGED, Absent, JsonPathFlow
 from stepwell.language.model import Expression
 from stepwell.language.reference_path import ReferencePath, compile_reference_path
 from stepwell.language.template import TemplateFault, compile_template
@@ -81,7 +81,7 @@ def read_result_path(node: Node) -> ReferencePath | Absent | None:
 
 def read_jsonpath_flow(node: Node, assign: Expression | None, *, parameters: bool = True) -> JsonPathFlow:
     """The data flow of a JSONPath state. `parameters` False leaves out those of a Map, which are its ItemSelector."""
-    return JsonPathFlow(
+    flow = JsonPathFlow(
         input_path=_nullable_path(node, "InputPath"),
         parameters=read_template(node, "Parameters") if parameters else None,
         result_selector=read_template(node, "ResultSelector"),
@@ -89,6 +89,7 @@ def read_jsonpath_flow(node: Node, assign: Expression | None, *, parameters: boo
         output_path=_nullable_path(node, "OutputPath"),
         assign=assign,
     )
+    return UNCHANGED if flow.changes_nothing else flow
 
 
 def warn_of_missing_dollars(node: Node, name: str) -> None:

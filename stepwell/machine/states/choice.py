@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from stepwell.language.errors import QueryError
+from stepwell.language.jsonpath_flow import UNCHANGED
 from stepwell.language.model import Choice
 from stepwell.machine.execution import Frame
 from stepwell.machine.run import Run
-from stepwell.machine.transition import exit_state
+from stepwell.machine.transition import exit_state, exit_unchanged
 
 
 def perform(run: Run, frame: Frame, state: Choice) -> None:
@@ -22,4 +23,7 @@ def perform(run: Run, frame: Frame, state: Choice) -> None:
     if next_state is None:
         cause = "Failed to transition out of the state. The state does not point to a next state."
         raise QueryError(cause, "States.NoChoiceMatched")
+    if flow is UNCHANGED and effective is raw:
+        exit_unchanged(run, frame, state, next_state)
+        return
     exit_state(run, frame, state, flow.leave(raw, effective, inner), next_state)

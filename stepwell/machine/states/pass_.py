@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from stepwell.language.jsonpath_flow import UNCHANGED
 from stepwell.language.model import Pass
 from stepwell.machine.execution import Frame
 from stepwell.machine.run import Run
-from stepwell.machine.transition import exit_state
+from stepwell.machine.transition import exit_state, exit_unchanged
 
 
 def perform(run: Run, frame: Frame, state: Pass) -> None:
+    if state.flow is UNCHANGED and not state.has_result:
+        exit_unchanged(run, frame, state, state.next)
+        return
     scope = run.scope(frame, state)
     raw = scope.input
     effective = state.flow.enter(scope)
