@@ -62,6 +62,7 @@ from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.engine.heard import Heard
 from stepwell.engine.map_run.data_set import DataSets
+from stepwell.event_loop import settle
 from stepwell.jobs.jobs import Jobs
 from stepwell.logs import set_up_logging
 from stepwell.mounts import mounted, routes, started
@@ -134,6 +135,7 @@ async def serve(settings: Settings) -> None:
         mounts = {path: path in app.guarded for path in app.mounts} | dict.fromkeys(app.job_routes, False)
         apis = {LOGS: logs_endpoint(context, functions)}
         application = create_app(context, own, auth, mounts, settings.cors_origins, apis, job_paths(jobs, context))
+        settle()
         await _listen(application, port, settings, stop, await _count_machines(context))
 
 

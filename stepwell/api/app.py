@@ -54,7 +54,7 @@ def create_app(
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "POST":
-            target = next((value for name, value in scope["headers"] if name == b"x-amz-target"), b"")
+            target = _header(scope, b"x-amz-target")
             await others.get(target.partition(b".")[0], aws)(scope, receive, send)
         elif jobs is not None and is_of_jobs(scope):
             await jobs(scope, receive, send)
@@ -69,13 +69,22 @@ def create_app(
         if scope["type"] == "lifespan":
             await rest(scope, receive, send)
             return
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        host = _header(scope, b"host")
         if not is_allowed(host):
             await _refuse_host(scope, send, host)
         else:
             await inside(scope, receive, send)
 
     return app
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    """The first header of a name; empty where there is none. Asked twice a request: no generator is made."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            found: bytes = value
+            return found
+    return b""
 
 
 async def _health(_: Request) -> JSONResponse:

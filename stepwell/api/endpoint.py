@@ -26,6 +26,7 @@ from stepwell.api.clock import HEADER as CLOCK_HEADER
 from stepwell.api.context import ApiContext
 from stepwell.api.events.operations import EVENTS, members_of
 from stepwell.api.faults import ApiFault, cannot_seal
+from stepwell.api.names import uuid_text
 from stepwell.api.operations import HANDLERS
 from stepwell.api.prefer import wait_preferred
 from stepwell.api.request import Handler, Request
@@ -161,8 +162,7 @@ async def _answer(
 
 def _request_id() -> str:
     """A name of its own for a request, in the form of a UUID."""
-    digits = f"{_draw_bits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return uuid_text(_draw_bits(128))
 
 
 def _check_content_type(given: bytes) -> None:

@@ -194,8 +194,11 @@ class Run:
         self._map_run_redrives[redrive.arn] = redrive
 
     def _abort_children(self, prefix: str) -> None:
-        paths = {path for path, frame in self.execution.frames.items() if frame.child and path.startswith(prefix)}
-        paths.update(path for path, frame in self._frames.items() if frame.child and path.startswith(prefix))
+        paths: set[str] = set()
+        for frames in (self.execution.frames, self._frames):
+            for path, each in frames.items():
+                if each.child and path.startswith(prefix):
+                    paths.add(path)
         for path in sorted(paths):
             frame = self.frame(path)
             if frame is not None:

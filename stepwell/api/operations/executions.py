@@ -7,15 +7,13 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-import uuid
-
 import orjson
 
 from stepwell.api import arns, configuration, faults
 from stepwell.api.clock import clock_of
 from stepwell.api.long_poll import while_wanted
 from stepwell.api.machines import DELETING, INITIAL_REVISION, target_of
-from stepwell.api.names import check_name
+from stepwell.api.names import check_name, draw_name
 from stepwell.api.operations.definitions import reference_members
 from stepwell.api.operations.state_machines import configuration_members
 from stepwell.api.request import Answer, Request, seconds
@@ -53,7 +51,7 @@ async def requested_start(request: Request) -> StartRequest:
     if machine.status == DELETING:
         raise faults.machine_deleting(arn)
     name = request.optional_text("name")
-    name = str(uuid.uuid4()) if name is None else check_name(name)
+    name = draw_name() if name is None else check_name(name)
     text = request.optional_text("input")
     if text is None:
         text = "{}"
