@@ -245,7 +245,8 @@ async def _listen(app: ASGIApp, port: int, settings: Settings, stop: _Stop, mach
 
     host = settings.host.strip("[]")
     try:
-        await serve_http(app, host, port, stop=stop.asked, grace=settings.grace, listening=listening)
+        patience = settings.client_patience
+        await serve_http(app, host, port, stop=stop.asked, grace=settings.grace, patience=patience, listening=listening)
     except OSError as error:
         raise _port_taken(settings.host, port, error) from error
 

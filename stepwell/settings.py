@@ -97,6 +97,14 @@ class Settings(Limits, frozen=True, kw_only=True):
             ge=0,
         ),
     ] = 10.0
+    client_patience: Annotated[
+        float,
+        Meta(
+            title="a number of seconds, at least 1",
+            description="How long a client may take to send a request, or to read the next piece of an answer.",
+            ge=1,
+        ),
+    ] = 30.0
     mock_config: Annotated[
         str | None,
         Meta(

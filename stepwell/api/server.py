@@ -18,6 +18,8 @@ import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from stepwell.api.connection import Connection, look_after, most_connections
+
 BACKLOG = 2048
 
 
@@ -44,18 +46,19 @@ async def serve(
     *,
     stop: asyncio.Event,
     grace: float = 10.0,
+    patience: float = 30.0,
     listening: Callable[[str, int], None] | None = None,
 ) -> None:
     """Serve until `stop` is set, then let running requests end within `grace` seconds.
 
-    `listening` is told the address and the real port once connections are taken. Raises OSError where the address
-    cannot be listened on.
+    `patience` is how many seconds a client may keep the server waiting. `listening` is told the address and the real
+    port once connections are taken. Raises OSError where the address cannot be listened on.
     """
     bound = _bind(host, port)
     config = uvicorn.Config(
         _answering_to_the_end(app, stop),
         loop="none",
-        http="httptools",
+        http=type("_Connection", (Connection,), {"allowed": most_connections()}),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -68,6 +71,7 @@ async def serve(
     )
     server = _Server(config)
     running = asyncio.ensure_future(server.serve(sockets=[bound]))
+    looking = asyncio.ensure_future(look_after(server.server_state.connections, patience))
     try:
         await _first(running, server.ready)
         if server.started and listening is not None:
@@ -77,6 +81,7 @@ async def serve(
     finally:
         server.should_exit = True
         await running
+        looking.cancel()
 
 
 def _answering_to_the_end(app: ASGIApp, stop: asyncio.Event) -> ASGIApp:
