@@ -197,23 +197,27 @@ def _list(
     query += " ORDER BY j.key DESC LIMIT ?"
     found: list[JobRow] = []
     position = _LAST if below is None else below
+    chunk = _CHUNK if _lets_fall(which) else limit + 1
     for _ in range(_LOOKED_AT // _CHUNK):
-        rows = connection.execute(query, (position, *parameters, _CHUNK)).fetchall()
+        rows = connection.execute(query, (position, *parameters, chunk)).fetchall()
         for row in map(_row, rows):
             if len(found) == limit:
                 return found, position
             position = row.key
             if _is_meant(row, which):
                 found.append(row)
-        if len(rows) < _CHUNK:
+        if len(rows) < chunk:
             return found, None
     return found, position
 
 
+def _lets_fall(which: JobFilter) -> bool:
+    """Whether it chooses by what is only known of a row that was read."""
+    return which.statuses is not None or which.outcome is not None or which.queued is not None
+
+
 def _is_meant(row: JobRow, which: JobFilter) -> bool:
-    if which.statuses is None and which.outcome is None and which.queued is None:
-        return True
-    return (
+    return not _lets_fall(which) or (
         (which.queued is True and row.queued)
         or (which.outcome is not None and row.outcome == which.outcome)
         or (which.statuses is not None and row.status in which.statuses)
