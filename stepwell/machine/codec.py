@@ -110,8 +110,8 @@ def _decode(path: str, program: Program, record: bytes, text_of: Callable[[bytes
         claimed=row[12],
         submitted=row[21],
         child=row[22],
-        map_run=row[23],
-        redrives=row[24],
+        map_run=row[23] if len(row) > 23 else "",  # the first version kept neither
+        redrives=row[24] if len(row) > 23 else 0,
         total=row[13],
         started=row[14],
         ended=row[15],

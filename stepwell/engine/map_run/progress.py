@@ -8,7 +8,8 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 import orjson
@@ -230,9 +231,15 @@ def encode(progress: Progress) -> bytes:
 
 def decode(data: bytes) -> Progress:
     members = orjson.loads(data)
-    for name in ("executions", "items", "left", "left_items"):
-        members[name] = Counts(**members[name])
-    members["ending"] = None if members["ending"] is None else Ending(**members["ending"])
-    for name in ("redriven", "queued"):
-        members[name] = None if members[name] is None else Redriven(**members[name])
+    for name, kind in _KINDS:
+        kept = members.get(name)  # the first version kept nothing of redrives
+        if kept is not None:
+            members[name] = kind(**kept)
     return Progress(**members)
+
+
+_KINDS: Final[Sequence[tuple[str, type[Counts] | type[Ending] | type[Redriven]]]] = (
+    *((name, Counts) for name in ("executions", "items", "left", "left_items")),
+    ("ending", Ending),
+    *((name, Redriven) for name in ("redriven", "queued")),
+)
