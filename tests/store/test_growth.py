@@ -11,12 +11,13 @@ import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias, cast
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.store.jobs import JobFilter, NewJob
 from stepwell.store.notices import NewDelivery

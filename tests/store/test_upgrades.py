@@ -129,6 +129,8 @@ async def test_what_later_versions_have_added_is_there(path: Path, number: int) 
         assert len(await store.notices.rules()) == (number >= 9)
         assert await store.notices.destinations() == ([("d", 1)] if number >= 9 else [])
         assert len(await store.vault.values("brand")) == (number >= 3)
+        loaded = await store.load_execution((await store.find_execution(f"{ARN}execution:All:all")).new.key)
+        assert (loaded.row.new.trace is not None) == (number >= 12)
     finally:
         await house.close()
 

@@ -10,17 +10,18 @@ is there.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from stepwell.engine.dispatch import Submitted, Task
+from stepwell.engine.requests import StartRequest
 from stepwell.tasks.nested_execution import NestedExecution
 from tests.engine.house import ACTIVITY, ARN, Gate, Handlers, House, until
 
@@ -87,6 +88,7 @@ BRANCHES = [
 ]
 ALL = branch(All={"Type": "Parallel", "Branches": BRANCHES, "End": True})
 FAILS = branch(Try=task(f"{FUNCTION}Fails", Retry=[]))
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 INPUT = {"n": 0, "items": [1, 2, 3], "text": LARGE}
 
 
@@ -117,7 +119,8 @@ async def fill(house: House) -> None:
     await house.restart()
     await house.activity()
     await house.machine(CHILD, "Child")
-    await house.start(await house.machine(ALL, "All"), INPUT, "all")
+    traced = {"trace": TRACE} if "trace" in inspect.signature(StartRequest).parameters else {}
+    await house.start(await house.machine(ALL, "All"), INPUT, "all", **traced)
     await house.run(branch(Say={"Type": "Pass", "End": True}), {"text": LARGE}, name="said")
     await house.end(await house.start(await house.machine(FAILS, "Fails"), {"n": 1}, "failed"))
     await house.start(await house.machine(CHILD, "Child"), {}, "virtual", clock=1_700_000_000_000)
@@ -138,11 +141,7 @@ async def _of_later(house: House) -> None:
     """What the first version did not have."""
     store = house.store
     if hasattr(store, "vault"):
-        from stepwell.store.vault import SealedValue
-
-        values = {field.name: None for field in fields(SealedValue)}
-        sealed = SealedValue(**{**values, "id": "v1", "path": "$.token", "since": 1, "box": b"sealed"})
-        await _write(house, "INSERT INTO vault_values VALUES ('brand', ?, ?, ?, ?, ?, ?, ?)", *_row(sealed))
+        await _write(house, "INSERT INTO vault_values VALUES ('brand', 'v1', '$.token', 1, NULL, NULL, NULL, x'00')")
         await _write(
             house, "INSERT INTO vault_holders SELECT key, 'brand', NULL, NULL FROM executions WHERE name = 'virtual'"
         )
@@ -180,7 +179,7 @@ async def _jobs(house: House) -> None:
 
     def job(name: str) -> Any:
         given = {"id": name, "type": "report", "created_at": 1, "expires_at": 1 << 50, "group": "g"}
-        if name != "waiting" and "callback" in {field.name for field in fields(NewJob)}:
+        if name != "waiting" and "callback" in inspect.signature(NewJob).parameters:
             given["callback"] = "http://127.0.0.1/"
         return NewJob(**given)
 
@@ -206,10 +205,6 @@ async def _schedules(house: House) -> None:
 
 async def _write(house: House, statement: str, *values: Any) -> None:
     await house.store._store._writer.write(lambda connection: connection.execute(statement, values).rowcount)
-
-
-def _row(value: Any) -> list[Any]:
-    return [getattr(value, name) for name in ("id", "path", "since", "ends", "refresher", "lifetime", "box")]
 
 
 def dump(path: Path) -> str:
