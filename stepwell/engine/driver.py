@@ -265,6 +265,7 @@ class Driver:
             messages=told_by(live, execution, turn, now, self._outside.wants_notices),
             settled=() if post.settles is None else (post.settles,),
             requires=live.requires,
+            stored=live.stored,
             vault=None if live.brand is None else live.vault_change(turn, self._clock.now()),
         )
         live.apply(turn, record)
@@ -380,7 +381,8 @@ class Driver:
         if live.unanswered or self._outside.is_working(live.key):
             return False
         assert live.execution is not None
-        return not any(self._holds(live, live.execution, frame) for frame in live.execution.frames.values())
+        execution = live.execution
+        return not any(self._holds(live, execution, execution.frames[path]) for path in execution.open)
 
     def _holds(self, live: Live, execution: Execution, frame: Frame) -> bool:
         if frame.doing != "task":

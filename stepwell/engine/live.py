@@ -25,6 +25,8 @@ from stepwell.machine.turn import Turn
 from stepwell.store.protocol import LoadedExecution, NewExecution, Store, TurnRecord
 from stepwell.store.vault import DESTROY, VaultChange
 
+_STORED = 4_096  # names of large texts that are remembered for an execution
+
 
 class Post(Struct):
     """A stimulus on its way to an execution. `reply` gets the committed turn, None where the stimulus was stale, or the
@@ -44,7 +46,7 @@ class Live(Struct):
     committed; `clock` is the present time of a virtual clock, and moves when a timer fires. `after_commit` holds what
     was stale by turns that are still being committed; `continuing` says that a Continue is on its way. `requires` is
     the turn of another execution that the first turn stands and falls with; `sealed` is what that turn brings to the
-    vault."""
+    vault. `stored` names large texts that the store has, or will have with the turns that are on their way."""
 
     key: int
     execution: Execution | None = None
@@ -55,6 +57,7 @@ class Live(Struct):
     requires: tuple[int, int] | None = None  # likewise
     sealed: VaultChange | None = None  # likewise
     timers: dict[str, int] = field(default_factory=dict)
+    stored: set[bytes] = field(default_factory=set)
     inbox: deque[Post] = field(default_factory=deque)
     pumping: bool = False
     unanswered: int = 0
@@ -96,19 +99,29 @@ class Live(Struct):
             for name in [name for name in self.timers if name.startswith(prefix)]:
                 del self.timers[name]
         self.timers.update(record.timers)
+        if len(self.stored) > _STORED:
+            self.stored.clear()
+        self.stored.update(record.payloads)
         self.version = record.version
         self.new = self.requires = self.sealed = None
 
 
 def apply_turn(execution: Execution, turn: Turn) -> None:
     """Put an execution where a turn leads to."""
-    for prefix in turn.frames_removed:
-        if prefix == "":
-            execution.frames.clear()
-            continue
-        for path in [path for path in execution.frames if path.startswith(prefix)]:
-            del execution.frames[path]
-    execution.frames.update(turn.frames)
+    frames, open_ = execution.frames, execution.open
+    if "" in turn.frames_removed:
+        frames.clear()
+        open_.clear()
+    else:
+        for path in turn.frames_gone:
+            del frames[path]
+            open_.discard(path)
+    frames.update(turn.frames)
+    for path, frame in turn.frames.items():
+        if frame.doing == "done":
+            open_.discard(path)
+        else:
+            open_.add(path)
     execution.status = turn.status
     execution.last_event_id = turn.last_event_id
     execution.calls = dict(turn.calls)
@@ -154,6 +167,7 @@ async def restore(store: Store, loaded: LoadedExecution, compiled: Compiled) -> 
     for frame in execution.frames.values():
         if frame.input.text == execution.input.text:  # one datum, as before: the client's text is known for its own
             frame.input = execution.input
+    execution.open = {path for path, frame in execution.frames.items() if frame.doing != "done"}
     return execution
 
 

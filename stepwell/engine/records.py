@@ -6,7 +6,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import orjson
 
@@ -44,11 +44,13 @@ def turn_record(
     settled: Sequence[tuple[int, int]] = (),
     requires: tuple[int, int] | None = None,
     vault: VaultChange | None = None,
+    stored: Container[bytes] = frozenset(),
 ) -> TurnRecord:
     """The record that commits a turn. `continued` says that the turn was the Continue of an earlier one, `logged` that
     its events are kept; `mocked` holds the ids of effects that need no worker though they are an activity's. `messages`
-    are rows for the outbox; for `settled`, `requires` and `vault` see `TurnRecord`."""
-    sink = PayloadSink()
+    are rows for the outbox; for `settled`, `requires` and `vault` see `TurnRecord`.
+    `stored` are the names of large texts that the store has."""
+    sink = PayloadSink(stored)
     events = None
     if turn.events and logged:
         events = EventRecord(turn.events[0].id, turn.events[-1].id, encode_events(turn.events, sink))

@@ -235,6 +235,7 @@ class Distribution(Struct, frozen=True, kw_only=True):
 class Map(StateBase, frozen=True, kw_only=True):
     """`items` evaluates to a list (it raises QueryError otherwise); its scope is the effective input.
 
+    They may be others when they are evaluated again, where `items_vary` says so.
     `item_selector` (ItemSelector, or the older Parameters) is evaluated once an item, with `$$.Map.Item` in the context
     and the effective input as `$`; None hands the item on. `max_concurrency` evaluates to a whole number, 0 meaning no
     limit of the definition's own. `tolerated_count` evaluates to a whole number of iterations that may fail,
@@ -245,6 +246,7 @@ class Map(StateBase, frozen=True, kw_only=True):
 
     processor: Program
     items: Expression
+    items_vary: bool = False
     item_selector: Expression | None = None
     max_concurrency: Expression | None = None
     tolerated_count: Expression | None = None

@@ -103,15 +103,18 @@ def _go_on(run: Run) -> None:
     while not run.ended:
         if run.joins:
             child = run.joins.popleft()
-            parent = run.parent(child)
-            _attempt(run, parent, _join, child)
+            if run.holds(child):
+                _attempt(run, run.parent(child), _join, child)
+        elif queue and not run.holds(queue[0]):
+            queue.popleft()
         elif queue and run.execution.doomed:
             _end(run, "ABORTED", Failure(None, None))
         elif queue and not run.spent:
-            _enter(run, queue.popleft())
+            frame = run.frame(queue.popleft().path)
+            assert frame is not None
+            _enter(run, frame)
         else:
             return
-        queue = run.queue
 
 
 def _enter(run: Run, frame: Frame) -> None:
@@ -194,11 +197,10 @@ def _continue(run: Run) -> bool:
     empty: it tells that nothing remains to be continued. An execution that was born without a first turn starts."""
     if not run.execution.last_event_id:
         return _start(run)
-    for path in sorted(run.execution.frames):
-        if run.execution.frames[path].doing in ("ready", "again"):
-            frame = run.frame(path)
-            assert frame is not None
-            run.queue.append(frame)
+    for path in sorted(run.execution.open):
+        frame = run.execution.frames[path]
+        if frame.doing in ("ready", "again"):
+            run.queue.append(frame)  # it is touched when its turn comes
     return True
 
 

@@ -20,17 +20,18 @@ from stepwell.machine.history import PayloadSink
 from stepwell.machine.variables import NO_VARIABLES, Variables
 
 _FORM = 1
+_ITEMS = 25  # where the items of a Map stand, in the records that hold any
 
 
 def encode_frame(frame: Frame, sink: PayloadSink) -> bytes:
     """The record of a frame; its large texts go to the sink."""
-    keep = sink.keep
+    keep = sink.keep_datum
     return orjson.dumps(
         (
             _FORM,
             frame.state,
             frame.doing,
-            keep(frame.input.text),
+            keep(frame.input),
             frame.last_id,
             frame.entered_id,
             frame.entered_at,
@@ -44,14 +45,15 @@ def encode_frame(frame: Frame, sink: PayloadSink) -> bytes:
             frame.started,
             frame.ended,
             frame.limit,
-            None if frame.item is None else keep(frame.item.text),
-            None if frame.output is None else keep(frame.output.text),
+            None if frame.item is None else keep(frame.item),
+            None if frame.output is None else keep(frame.output),
             frame.index,
-            {name: keep(datum.text) for name, datum in frame.variables.data.items()} or None,
+            {name: keep(datum) for name, datum in frame.variables.data.items()} or None,
             frame.submitted,
             frame.child,
             frame.map_run,
             frame.redrives,
+            *(() if frame.items is None else (keep(frame.items),)),
         )
     )
 
@@ -59,7 +61,7 @@ def encode_frame(frame: Frame, sink: PayloadSink) -> bytes:
 def frame_references(record: bytes) -> list[bytes]:
     """The hashes of the large texts that a frame's record refers to."""
     row = orjson.loads(record)
-    texts = [row[i] for i in (3, 17, 18)] + list((row[20] or {}).values())
+    texts = [row[3], row[17], row[18], *(row[20] or {}).values(), *row[_ITEMS:]]
     return [bytes.fromhex(text[0]) for text in texts if isinstance(text, list)]
 
 
@@ -120,6 +122,7 @@ def _decode(path: str, program: Program, record: bytes, text_of: Callable[[bytes
         output=datum(row[18]),
         index=row[19],
         variables=_variables(row[20], text),
+        items=datum(row[_ITEMS]) if len(row) > _ITEMS else None,
     )
 
 

@@ -15,11 +15,13 @@ _UNKNOWN = object()
 class Datum:
     """Made from a text (`Datum.of_text`) or from a value (`Datum.of_value`)."""
 
-    __slots__ = ("_text", "_value")
+    __slots__ = ("_text", "_value", "name")
 
     def __init__(self, value: object, text: str | None) -> None:
         self._value = value
         self._text = text
+        self.name: bytes | None = None
+        """What the text is kept by, once somebody has kept it (`machine/history.py`)."""
 
     @classmethod
     def of_text(cls, text: str) -> Datum:

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from msgspec import Struct, field
 
 from stepwell.language.model import Program
+from stepwell.language.values import Json
 from stepwell.machine.datum import Datum
 from stepwell.machine.variables import NO_VARIABLES, Variables
 
@@ -39,6 +40,9 @@ class Frame(Struct):
     that it waits for. `map_run` is the map run of its state, which a redrive takes up, and `redrives` how often it did.
     `total`, `started`, `ended` count the children of a Map or Parallel; `limit` is how many may run at once. `index` is
     this frame's place among its siblings and `item` the value of its Map item.
+
+    `items` are those of a Map, where they would be others if they were evaluated again. `memo` spares work and is never
+    stored: the effective input and the items of a Map.
     """
 
     path: str
@@ -67,6 +71,8 @@ class Frame(Struct):
     item: Datum | None = None
     output: Datum | None = None
     variables: Variables = NO_VARIABLES
+    items: Datum | None = None
+    memo: tuple[Json, list[Json]] | None = None
 
     def clone(self) -> Frame:
         return copy(self)
@@ -98,7 +104,8 @@ class Execution(Struct):
     `calls` counts the calls of each Task state; it is kept only where a test case of the mocks was named. `absent`
     holds the names of the states whose activity does not exist. A `doomed` one, whose machine is being deleted,
     enters no further state. `opaque` is the brand of the texts that its expressions must not look into, `trace`
-    what whoever works for it is told that it is part of.
+    what whoever works for it is told that it is part of. `open` holds the paths of the frames that are not done: few,
+    however many children a Map has had.
     """
 
     key: int
@@ -120,6 +127,7 @@ class Execution(Struct):
     workflow: Workflow = "STANDARD"
     calls: dict[str, int] = field(default_factory=dict)
     frames: dict[str, Frame] = field(default_factory=dict)
+    open: set[str] = field(default_factory=set)
     absent: frozenset[str] = frozenset()
     doomed: bool = False
     opaque: str | None = None

@@ -8,13 +8,14 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from hashlib import blake2b
 
 import orjson
 from msgspec import Struct
 
 from stepwell.language.values import Json
+from stepwell.machine.datum import Datum
 
 LARGE = 256  # bytes; a longer text is kept once an execution
 ASSIGNED = "assignedVariables"  # the one detail that holds texts by name
@@ -37,13 +38,15 @@ def payload_hash(text: str) -> bytes:
 
 
 class PayloadSink:
-    """Collects the large texts of one turn. `keep` gives back what stands for a text in a record."""
+    """Collects the large texts of one turn. `keep` gives back what stands for a text in a record; those whose names are
+    `stored` already are not collected again."""
 
-    __slots__ = ("_known", "texts")
+    __slots__ = ("_known", "_stored", "texts")
 
-    def __init__(self) -> None:
+    def __init__(self, stored: Container[bytes] = frozenset()) -> None:
         self.texts: dict[bytes, str] = {}
         self._known: dict[int, tuple[str, str]] = {}
+        self._stored = stored
 
     def keep(self, text: str) -> str | list[str]:
         """The text itself where it is short, else a reference `["hash in hex"]`."""
@@ -52,11 +55,23 @@ class PayloadSink:
         known = self._known.get(id(text))
         if known is not None and known[0] is text:
             return [known[1]]
-        digest = payload_hash(text)
-        self.texts[digest] = text
-        name = digest.hex()
+        name = self._collect(payload_hash(text), text)
         self._known[id(text)] = (text, name)
         return [name]
+
+    def keep_datum(self, datum: Datum) -> str | list[str]:
+        """The same for the text of a datum, whose name is found once, however many turns keep it."""
+        text = datum.text
+        if len(text) <= LARGE:
+            return text
+        if datum.name is None:
+            datum.name = payload_hash(text)
+        return [self._collect(datum.name, text)]
+
+    def _collect(self, digest: bytes, text: str) -> str:
+        if digest not in self._stored:
+            self.texts[digest] = text
+        return digest.hex()
 
 
 def encode_events(events: Sequence[Event], sink: PayloadSink) -> bytes:

@@ -33,7 +33,7 @@ def redrive(run: Run, stimulus: Redrive) -> bool:
     run.reopen(tokens)
     redriven_id = run.note(execution.last_event_id, "ExecutionRedriven", {"redriveCount": run.redrive_count})
     if stimulus.anew:
-        run.remove_below("")
+        run.remove_all()
     root = run.frame("")
     if root is None:  # it broke down before its first state
         root = run.begin(redriven_id)

@@ -9,7 +9,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from stepwell.language.model import Program, State, Task
 from stepwell.language.scope import Patience, Scope
@@ -24,6 +24,7 @@ from stepwell.machine.turn import Abort, MapRunRedrive, MapRunStart, TaskEffect,
 
 MAX_TRANSITIONS = 1_000  # a turn
 MAX_EVENT_BYTES = 1 << 20  # a turn
+TIMERS = ("wait", "retry", "timeout", "heartbeat")  # the kinds of timers that a frame may have
 MAX_EXPRESSIONS = 50  # a turn
 MAX_EVENTS = 25_000  # a standard execution (AWS's quota); the last one tells that the limit is reached
 MAX_BYTES = 262_144  # an input, an output, a result (AWS's quota), in UTF-8
@@ -59,6 +60,7 @@ class Run:
         self._last_event_id = execution.last_event_id
         self._frames: dict[str, Frame] = {}
         self._frames_removed: list[str] = []
+        self._frames_gone: set[str] = set()
         self._timers: dict[str, int] = {}
         self._timers_removed: list[str] = []
         self._timers_removed_below: list[str] = []
@@ -118,9 +120,7 @@ class Run:
 
     def _stored(self, path: str) -> Frame | None:
         """The frame that the turn started from, unless the turn has removed it."""
-        if any(path.startswith(prefix) for prefix in self._frames_removed):
-            return None
-        return self.execution.frames.get(path)
+        return None if path in self._frames_gone else self.execution.frames.get(path)
 
     def parent(self, frame: Frame) -> Frame:
         parent = self.frame(parent_path(frame.path))
@@ -142,24 +142,55 @@ class Run:
         self._frames[frame.path] = frame
         self.queue.append(frame)
 
-    def remove_below(self, prefix: str) -> None:
-        """Remove the frames whose path begins with `prefix`, with their timers and effects, and abort what they wait
-        for."""
-        self._abort_children(prefix)
-        for path in [path for path in self._frames if path.startswith(prefix)]:
-            del self._frames[path]
-        for name in [name for name in self._timers if name.startswith(prefix)]:
-            del self._timers[name]
-        for effect in [effect for effect in self._effects.values() if effect.path.startswith(prefix)]:
-            del self._effects[effect.id]
-        if any(path.startswith(prefix) for path in self.execution.frames):
-            self._frames_removed.append(prefix)
-            self._timers_removed_below.append(prefix)
-            self._effects_removed_below.append(prefix)
-        if self.queue:
-            self.queue = deque(frame for frame in self.queue if not frame.path.startswith(prefix))
-        if self.joins:
-            self.joins = deque(frame for frame in self.joins if not frame.path.startswith(prefix))
+    def holds(self, frame: Frame) -> bool:
+        """Whether the frame is still there: what ends a state ends its children, also those that wait their turn."""
+        return self.peek(frame.path) is frame
+
+    def remove_children(self, frame: Frame) -> None:
+        """Remove the children of the frame's state and all below them, with their timers and effects, and abort what
+        they wait for."""
+        if self._status == "SUCCEEDED":
+            return  # and nothing is left
+        removed = list(self._below(frame))
+        stored = self.execution.frames
+        gone = [child.path for child in removed if child.path in stored]
+        waiting = [child for child in removed if child.doing != "done"]
+        for child in waiting:
+            if child.child:
+                touched = self.frame(child.path)
+                assert touched is not None
+                self.abort_child(touched)
+            self._effects.pop(child.scheduled_id, None)
+            for kind in TIMERS:
+                self._timers.pop(f"{child.path}|{kind}", None)
+        for child in removed:
+            self._frames.pop(child.path, None)
+        if gone:
+            self._frames_gone.update(gone)
+            self._frames_removed.append(frame.children_prefix)
+            if waiting:
+                self._timers_removed_below.append(frame.children_prefix)
+                self._effects_removed_below.append(frame.children_prefix)
+        frame.started = frame.ended = 0
+        frame.items = frame.memo = None
+
+    def _below(self, frame: Frame) -> Iterator[Frame]:
+        for index in range(frame.started):
+            child = self.peek(frame.child_path(index))
+            if child is not None:
+                yield child
+                if child.doing not in ("done", "task", "wait"):
+                    yield from self._below(child)
+
+    def remove_all(self) -> None:
+        """Remove every frame that the turn started from, at its beginning."""
+        self._abort_children()
+        self._frames.clear()
+        if self.execution.frames:
+            self._frames_gone.update(self.execution.frames)
+            self._frames_removed.append("")
+            self._timers_removed_below.append("")
+            self._effects_removed_below.append("")
 
     # -- timers and effects
 
@@ -193,12 +224,11 @@ class Run:
     def redrive_map_run(self, redrive: MapRunRedrive) -> None:
         self._map_run_redrives[redrive.arn] = redrive
 
-    def _abort_children(self, prefix: str) -> None:
-        paths: set[str] = set()
-        for frames in (self.execution.frames, self._frames):
-            for path, each in frames.items():
-                if each.child and path.startswith(prefix):
-                    paths.add(path)
+    def _abort_children(self) -> None:
+        """Nothing that any frame waits for is wanted any more."""
+        execution = self.execution
+        paths = {path for path in execution.open if execution.frames[path].child}
+        paths.update(path for path, frame in self._frames.items() if frame.child)
         for path in sorted(paths):
             frame = self.frame(path)
             if frame is not None:
@@ -284,7 +314,7 @@ class Run:
 
     def end(self, status: Status, *, output: Datum | None = None, failure: Failure | None = None) -> None:
         """The execution has ended: nothing of it waits any more. Frames stay where a redrive may need them."""
-        self._abort_children("")
+        self._abort_children()
         self._status = status
         self._output = output
         self._failure = failure
@@ -308,6 +338,7 @@ class Run:
             last_event_id=self._last_event_id,
             frames=self._frames,
             frames_removed=self._frames_removed,
+            frames_gone=self._frames_gone,
             timers=self._timers,
             timers_removed=self._timers_removed,
             timers_removed_below=self._timers_removed_below,
@@ -325,5 +356,5 @@ class Run:
             error=failure.error if failure else None,
             cause=failure.cause if failure else None,
             stop_date=self.now if self.ended else None,
-            more=bool(self.queue),
+            more=any(map(self.holds, self.queue)),
         )

@@ -201,8 +201,7 @@ def _abort_branch(run: Run, frame: Frame, around: State, failed_id: int) -> None
 
 def _forget_children(run: Run, frame: Frame) -> None:
     """Nothing goes on from the children of a state that has failed: it was left, or will be performed anew."""
-    run.remove_below(frame.children_prefix)
-    frame.started = frame.ended = 0
+    run.remove_children(frame)
 
 
 def _abort_state(run: Run, frame: Frame, failed_id: int) -> None:

@@ -7,7 +7,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -66,14 +66,16 @@ class Abort(Struct, frozen=True):
 
 
 class Turn(Struct, frozen=True, kw_only=True):
-    """`timers` maps names (`path|kind`) to due times. Removals come before additions. `more` says that the budget was
-    spent: the engine goes on with a Continue. `stop_date` is set once the execution has ended."""
+    """`timers` maps names (`path|kind`) to due times. Removals come before additions. `frames_gone` are the paths of
+    the stored frames that `frames_removed` removes by prefix. `more` says that the budget was spent: the engine goes on
+    with a Continue. `stop_date` is set once the execution has ended."""
 
     events: Sequence[Event]
     status: Status
     last_event_id: int
     frames: Mapping[str, Frame]
     frames_removed: Sequence[str]
+    frames_gone: Collection[str]
     timers: Mapping[str, int]
     timers_removed: Sequence[str]
     timers_removed_below: Sequence[str]
@@ -100,6 +102,7 @@ UNBORN: Final = Turn(
     last_event_id=0,
     frames={},
     frames_removed=(),
+    frames_gone=(),
     timers={},
     timers_removed=(),
     timers_removed_below=(),

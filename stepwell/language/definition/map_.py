@@ -77,6 +77,7 @@ def read_map(
         comment=common.comment,
         processor=processor,
         items=items,
+        items_vary=common.language == JSONATA and "Items" in node,
         item_selector=selector,
         max_concurrency=concurrency,
         tolerated_count=tolerated_count,

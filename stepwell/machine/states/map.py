@@ -1,7 +1,8 @@
 """Map: one child frame an item, so many of them at once as the state allows.
 
 Rules that must stay true here:
-- The items are not copied: a child's input is found again from the Map's own input when the child starts.
+- The items are evaluated once, and not copied: a child's input is found again in the Map's own input, or in the items
+  that are kept where they would be others the next time.
 - A Map that runs inline never has more than 40 iterations under way (AWS documentation, "Map state, Inline mode").
 """
 
@@ -22,12 +23,13 @@ def perform(run: Run, frame: Frame, state: Map) -> None:
     if state.distribution is not None:
         map_run.perform(run, frame, state, state.distribution)
         return
-    scope = run.scope(frame, state)
-    inner = scope.on(state.flow.enter(scope))
-    items = state.items.evaluate(inner)
-    assert isinstance(items, list)  # the language answers with a list, or raises QueryError
-    limit = 0 if state.max_concurrency is None else state.max_concurrency.evaluate(inner)
-    assert isinstance(limit, int)
+    frame.items = frame.memo = None
+    effective, items = _entered(run, frame, state)
+    limit = 0
+    if state.max_concurrency is not None:
+        found = state.max_concurrency.evaluate(run.scope(frame, state).on(effective))
+        assert isinstance(found, int)
+        limit = found
     run.event(frame, "MapStateStarted", {"length": len(items)})
     frame.doing = "children"
     frame.total = len(items)
@@ -39,6 +41,19 @@ def perform(run: Run, frame: Frame, state: Map) -> None:
         return
     for _ in range(min(frame.limit, frame.total)):
         _start_iteration(run, frame, state, frame.last_id)
+
+
+def _entered(run: Run, frame: Frame, state: Map) -> tuple[Json, list[Json]]:
+    """The effective input and the items, evaluated once."""
+    if frame.memo is None:
+        scope = run.scope(frame, state)
+        effective = state.flow.enter(scope)
+        items = frame.items.value if frame.items is not None else state.items.evaluate(scope.on(effective))
+        assert isinstance(items, list)  # the language answers with a list, or raises QueryError
+        if state.items_vary and frame.items is None:
+            frame.items = Datum.of_value(items)
+        frame.memo = (effective, items)
+    return frame.memo
 
 
 def _start_iteration(run: Run, frame: Frame, state: Map, previous_id: int) -> None:
@@ -61,11 +76,8 @@ def _start_iteration(run: Run, frame: Frame, state: Map, previous_id: int) -> No
 
 def _item(run: Run, frame: Frame, state: Map, index: int) -> tuple[Datum, Datum]:
     """An item and the input of its iteration."""
-    scope = run.scope(frame, state)
-    effective = state.flow.enter(scope)
-    items = state.items.evaluate(scope.on(effective))
-    assert isinstance(items, list)
-    value: Json = items[index]
+    effective, items = _entered(run, frame, state)
+    value = items[index]
     item = Datum.of_value(value)
     if state.item_selector is None:
         return item, item

@@ -56,7 +56,7 @@ def complete(run: Run, frame: Frame, state: Parallel | Map) -> None:
     scope = run.scope(frame, state, result_size=sum(len(output.text) for output in found))
     effective = state.flow.enter(scope)
     exit = state.flow.leave(scope.input, results.value, scope.on(effective))
-    run.remove_below(frame.children_prefix)  # what is too large runs anew on a redrive, branches and all
+    run.remove_children(frame)  # what is too large runs anew on a redrive, branches and all
     exit_state(run, frame, state, exit, state.next, results)
 
 
