@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -71,9 +71,9 @@ def counted_calls(count: list[int]) -> Iterator[None]:
 def cost(definition: Definition, input: Any) -> Cost:
     """Run an execution to its end. Its tasks succeed in order; its history has no limit, as that of an Express one."""
     program = compile_definition(json.dumps(definition))
-    live = Live(1, replace_workflow(new_execution(_new(json.dumps(input)))))
-    execution = live.execution
-    assert execution is not None
+    execution = new_execution(_new(json.dumps(input)))
+    execution.workflow = "EXPRESS"
+    live = Live(1, execution)
     calls, rows, size, transitions = [0], 0, 0, 0
     waiting: deque[Stimulus] = deque([Start()])
     while execution.status == "RUNNING":
@@ -100,10 +100,6 @@ def cost(definition: Definition, input: Any) -> Cost:
             waiting.append(Continue())
     assert execution.status == "SUCCEEDED"
     return Cost(calls[0] / transitions, rows / transitions, size / transitions)
-
-
-def replace_workflow(execution: Any) -> Any:
-    return replace(execution, workflow="EXPRESS")
 
 
 def _new(text: str) -> NewExecution:
