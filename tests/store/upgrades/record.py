@@ -88,7 +88,7 @@ BRANCHES = [
 ]
 ALL = branch(All={"Type": "Parallel", "Branches": BRANCHES, "End": True})
 FAILS = branch(Try=task(f"{FUNCTION}Fails", Retry=[]))
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 -"
 INPUT = {"n": 0, "items": [1, 2, 3], "text": LARGE}
 
 
