@@ -4,6 +4,7 @@ Rules that must stay true here:
 - The process is started by the thread that runs the event loop, which must live on: the kernel ends a worker with the
   thread that started it.
 - It ends with its whole group, so that what it has started ends too; the group is ended while its name is still ours.
+- A process that eats up the machine's memory is ended before the server is.
 - The end is told once. A server that is killed is outlived by the guard, which ends the group in its stead.
 """
 
@@ -54,6 +55,7 @@ class Child:
             start_new_session=True,
         )
         guard.begin(self._popen.pid)
+        _give_up_first(self._popen.pid)
         self._loop = asyncio.get_running_loop()
         self._pidfd: int | None = None
         if hasattr(os, "pidfd_open"):
@@ -88,3 +90,9 @@ class Child:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
         self._ended(status)
+
+
+def _give_up_first(pid: int) -> None:
+    """Where the machine's memory is at its end, the kernel ends this process, and not the server. Linux only."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text("500")

@@ -36,6 +36,30 @@ def pack(head: Head, body: bytes = b"") -> bytes:
     return b"".join((_LENGTHS.pack(len(text), len(body)), text, body))
 
 
+def number_in(head: Head, name: str) -> int:
+    """A whole number of a head. Raises FrameError."""
+    value = head.get(name)
+    if type(value) is not int:
+        raise FrameError(f"{name} is no whole number")
+    return value
+
+
+def text_in(head: Head, name: str) -> str | None:
+    """A text of a head, or None. Raises FrameError."""
+    value = head.get(name)
+    if value is not None and not isinstance(value, str):
+        raise FrameError(f"{name} is no text")
+    return value
+
+
+def text_of(body: bytes) -> str:
+    """A body that is text. Raises FrameError."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as fault:
+        raise FrameError(str(fault)) from fault
+
+
 class Unpacker:
     """Cuts a stream of bytes into frames."""
 
@@ -61,6 +85,8 @@ class Unpacker:
                 head = orjson.loads(buffer[head_start:body_start])
             except orjson.JSONDecodeError as fault:
                 raise FrameError(str(fault)) from fault
+            if not isinstance(head, dict):
+                raise FrameError("a head that is no object")
             frames.append((head, bytes(buffer[body_start:end])))
             start = end
         del buffer[:start]

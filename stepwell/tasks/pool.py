@@ -14,14 +14,13 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import cast
 
 from msgspec.structs import replace
 
 from stepwell.engine.trace import variables_of
 from stepwell.tasks import invocation
 from stepwell.tasks.call_log import CallLog, PeakMemory
-from stepwell.tasks.frames import Head
+from stepwell.tasks.frames import FrameError, Head, number_in, text_in, text_of
 from stepwell.tasks.function import Function
 from stepwell.tasks.function_environment import LOG_STREAM, memory_size
 from stepwell.tasks.guard import Guard
@@ -269,20 +268,25 @@ class FunctionPool:
     # What a process tells.
 
     def received(self, worker: WorkerProcess, head: Head, body: bytes) -> None:
+        """Raises FrameError where nothing that follows the protocol says such a thing: code that writes to descriptors
+        at random does."""
         process = self._processes[worker]
         if "done" in head:
             self._done(process, head, body)
         elif "log" in head:
-            request_id = cast("str | None", head["log"])
-            process.lines.write(request_id, cast(int, head["stream"]), body)
+            request_id = text_in(head, "log")
+            process.lines.write(request_id, number_in(head, "stream"), body)
             for writing in process.calls.values():
                 if writing.log is not None and writing.invocation.request_id == request_id:
                     writing.log.keep(body)
         elif "progress" in head:
-            call = process.calls.get(cast(int, head["progress"]))
+            call, fraction = process.calls.get(number_in(head, "progress")), head.get("fraction")
+            if not isinstance(fraction, int | float):
+                raise FrameError("fraction is no number")
             if call is not None and not call.answer.done():
-                fraction = cast(float, head["fraction"])
-                self._on_progress(call.invocation.execution_arn, fraction, body.decode() or None)
+                self._on_progress(call.invocation.execution_arn, fraction, text_of(body) or None)
+        elif process.ready or "ready" not in head:
+            raise FrameError("a frame that is not expected")
         elif not process.retired:
             process.ready = True
             process.initialised = time.monotonic() - process.began
@@ -293,10 +297,13 @@ class FunctionPool:
             self._go_on()
 
     def _done(self, process: _Process, head: Head, body: bytes) -> None:
+        number, answer = number_in(head, "done"), Answer(text_of(body), text_in(head, "error"))
+        if number not in process.calls:
+            raise FrameError("the end of a call that is not under way")
         process.worker.take_output()
         full = len(process.calls) >= self._capacity(process)
-        call = process.calls.pop(cast(int, head["done"]))
-        self._settle(call, Answer(body.decode(), cast("str | None", head.get("error"))))
+        call = process.calls.pop(number)
+        self._settle(call, answer)
         process.lines.end(call.invocation.request_id)
         if head.get("last"):
             process.retired = True

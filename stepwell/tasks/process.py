@@ -37,7 +37,9 @@ _FRAME = 64  # bytes that a frame counts beside its body
 class Owner(Protocol):
     """Who is told what a process does."""
 
-    def received(self, process: WorkerProcess, head: Head, body: bytes) -> None: ...
+    def received(self, process: WorkerProcess, head: Head, body: bytes) -> None:
+        """Raises FrameError; the process is ended then."""
+        ...
 
     def printed(self, process: WorkerProcess, data: bytes) -> None:
         """Output that did not come from Python's own streams."""
