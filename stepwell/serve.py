@@ -4,6 +4,8 @@ Rules that must stay true here:
 - Whatever is wrong is found before it matters: settings, app and mocks before the store is opened, all of it before the
   port is listened on.
 - What is started is stopped in reverse order, whatever happens between; all of it within the grace period.
+- What only some servers use (templates, callers that are asked for, files that are watched) is imported where it is
+  used: every start would pay for it.
 - A second signal ends the process at once: what was acknowledged is in the store, and handler processes end with it.
 """
 
@@ -15,9 +17,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
@@ -53,7 +56,6 @@ from stepwell.assembly import (
     make_functions,
     make_jobs,
 )
-from stepwell.auth.opening import open_auth
 from stepwell.aws_environment import MADE_UP, aws_variables
 from stepwell.declarations import bind_notices, bind_schedules, make_sender, redeclare
 from stepwell.deploy.served import front_routes, make_resources, notices_of
@@ -75,7 +77,9 @@ from stepwell.store.open import open_store
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.mocked_cases import MockedCases
 from stepwell.telemetry.running import tracing
-from stepwell.watch.reload import watching
+
+if TYPE_CHECKING:
+    from stepwell.auth.opening import Auth
 
 _COUNTED = 1_000  # machines; more are "1000 and more"
 
@@ -93,7 +97,7 @@ async def serve(settings: Settings) -> None:
     port = _choose_port(settings.host, settings.port)
     url = _url(settings.host, port)
     # Handlers and routes of the app that use AWS's SDK for Step Functions find this very server, unless told otherwise.
-    auth = open_auth(settings.auth, os.environ, MADE_UP)
+    auth = None if settings.auth.is_empty else _open_auth(settings)
     secret = MADE_UP if auth is None else auth.own_key.secret
     for name, value in aws_variables(url, settings.region, os.environ, secret).items():
         os.environ.setdefault(name, value)
@@ -121,7 +125,7 @@ async def serve(settings: Settings) -> None:
         scheduling(context.engine, functions, place.scheduler_prefix, ours, settings.clock != "real") as schedules,
         calling_back(jobs, post, os.environ),
         started(apps),
-        watching(
+        _watching(
             load, app, settings, functions, context, partial(redeclare, place=place, schedules=schedules, rules=rules)
         ),
     ):
@@ -137,6 +141,28 @@ async def serve(settings: Settings) -> None:
         application = create_app(context, own, auth, mounts, settings.cors_origins, apis, job_paths(jobs, context))
         settle()
         await _listen(application, port, settings, stop, await _count_machines(context))
+
+
+def _open_auth(settings: Settings) -> Auth | None:
+    from stepwell.auth.opening import open_auth
+
+    return open_auth(settings.auth, os.environ, MADE_UP)
+
+
+def _watching(
+    load: Callable[[], Stepwell],
+    app: Stepwell,
+    settings: Settings,
+    functions: LambdaService,
+    context: ApiContext,
+    redeclare: Callable[[Stepwell], Awaitable[None]],
+) -> AbstractAsyncContextManager[None]:
+    """What keeps the app up to date, where the settings ask for it."""
+    if not settings.watch:
+        return nullcontext()
+    from stepwell.watch.reload import watching
+
+    return watching(load, app, settings, functions, context, redeclare)
 
 
 class _Stop:

@@ -9,6 +9,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,11 +21,12 @@ from stepwell.api.context import ApiContext
 from stepwell.api.endpoint import AwsEndpoint, answer_fault
 from stepwell.api.express import express_routes
 from stepwell.api.faults import ApiFault
-from stepwell.api.guard import guarded
 from stepwell.api.hosts import host_guard
 from stepwell.api.jobs.cors import is_of_jobs, with_cors
 from stepwell.api.metrics import metrics_routes
-from stepwell.auth.opening import Auth
+
+if TYPE_CHECKING:
+    from stepwell.auth.opening import Auth
 
 
 def create_app(
@@ -62,7 +64,11 @@ def create_app(
             await rest(scope, receive, send)
 
     named = [found.path for found in rest.routes if isinstance(found, Route)]
-    asked = route if auth is None else guarded(route, auth, context.account, mounts or {}, named)
+    asked: ASGIApp = route
+    if auth is not None:
+        from stepwell.api.guard import guarded
+
+        asked = guarded(route, auth, context.account, mounts or {}, named)
     inside = with_cors(context.gate.guarding(asked), origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

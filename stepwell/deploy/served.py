@@ -4,36 +4,43 @@ HTTP routes.
 Rules that must stay true here:
 - To serve the same template again changes nothing: a version is published only where the definition is a new one.
 - Nothing is deleted: what a template no longer names stays, with its executions.
+- A server without a template imports nothing of what reads them: every start would pay for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.context import ApiContext
-from stepwell.api.events.declared import make_connection
 from stepwell.api.faults import ApiFault
-from stepwell.api.gateway.routes import Api, Front, Route, gateway_routes
 from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
 from stepwell.app import AppError, Stepwell
-from stepwell.deploy.description import MachineSpec
-from stepwell.deploy.template_app import TemplateApp
 from stepwell.language.values import Json
 from stepwell.settings import Settings
 from stepwell.tasks.lambda_service import LambdaService
 
+if TYPE_CHECKING:
+    from stepwell.api.gateway.routes import Api, Route
+    from stepwell.deploy.description import MachineSpec
+    from stepwell.deploy.template_app import TemplateApp
+
 
 def notices_of(app: Stepwell) -> Sequence[str]:
     """What whoever serves the app should know, a line each: what of a template is not run, and why."""
-    return app.notices if isinstance(app, TemplateApp) else ()
+    template = _template_of(app)
+    return () if template is None else template.notices
 
 
 def front_routes(app: Stepwell, functions: LambdaService, api: Api, settings: Settings) -> list[Route]:
     """The HTTP routes of a template, for `create_app`."""
-    if not isinstance(app, TemplateApp):
+    template = _template_of(app)
+    if template is None:
         return []
+    from stepwell.api.gateway.routes import Front, gateway_routes
+
     front = Front(
         functions=functions,
         api=api,
@@ -42,29 +49,41 @@ def front_routes(app: Stepwell, functions: LambdaService, api: Api, settings: Se
         hosts=(*settings.allowed_hosts, settings.host.strip("[]")),
         origins=settings.cors_origins,
     )
-    return gateway_routes(app.routes, front)
+    return gateway_routes(template.routes, front)
 
 
 async def make_resources(app: Stepwell, context: ApiContext) -> None:
     """Make a template's activities and connections, and the versions and aliases of its machines, which are in the
     store, as a client would. Raises AppError."""
-    if not isinstance(app, TemplateApp):
+    found = _template_of(app)
+    if found is None:
         return
-    for name in app.template.activities:
+    from stepwell.api.events.declared import make_connection
+
+    for name in found.template.activities:
         try:
             await _call(context, "CreateActivity", name=name)
         except ApiFault as fault:
             raise AppError(f"activity {name!r}: {fault.shape}: {fault}") from fault
-    for connection in app.template.connections:
+    for connection in found.template.connections:
         try:
             await make_connection(Request(context, context.region, dict(connection.members)))
         except ApiFault as fault:
             raise AppError(f"connection {connection.name!r}: {fault.shape}: {fault}") from fault
-    for machine in app.template.machines:
+    for machine in found.template.machines:
         try:
             await _qualify(machine, context)
         except ApiFault as fault:
             raise AppError(f"state machine {machine.name!r}: {fault.shape}: {fault}") from fault
+
+
+def _template_of(app: Stepwell) -> TemplateApp | None:
+    """The app where it is that of a template."""
+    if type(app) is Stepwell:
+        return None
+    from stepwell.deploy.template_app import TemplateApp
+
+    return app if isinstance(app, TemplateApp) else None
 
 
 async def _qualify(machine: MachineSpec, context: ApiContext) -> None:

@@ -50,14 +50,11 @@ async def watching(
     context: ApiContext,
     redeclare: Callable[[Stepwell], Awaitable[None]],
 ) -> AsyncIterator[None]:
-    """Keep what is served up to date while the context is open, where the settings ask for it.
+    """Keep what is served up to date while the context is open.
 
     `load` gives the app anew and raises AppError; `app` is the one that is served. `redeclare`
     takes over what an app declares beside its functions and machines.
     """
-    if not settings.watch:
-        yield
-        return
     watch = _Watch(load, app, settings, functions, context, redeclare)
     task = asyncio.get_running_loop().create_task(watch.run())
     try:

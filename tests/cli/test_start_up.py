@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,9 @@ HEAVY = {
 
 def modules_after(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
     return set(done.stdout.split())
 
 
@@ -51,6 +54,45 @@ def test_an_app_module_imports_nothing_heavy() -> None:
 def test_a_server_that_tells_no_spans_imports_nothing_of_opentelemetry() -> None:
     found = modules_after("import stepwell.serve; import stepwell.telemetry.export")
     assert {name.partition(".")[0] for name in found} & {"opentelemetry", "google.protobuf", "requests"} == set()
+
+
+# What only some servers use, and what it brings with it.
+USED_BY_SOME = {
+    "boto3",
+    "botocore",
+    "cryptography",
+    "httpcore",
+    "joserfc",
+    "opentelemetry",
+    "prometheus_client",
+    "pyarrow",
+    "rich",
+    "yaml",
+    "stepwell.auth.jwks",
+    "stepwell.auth.opening",
+    "stepwell.cost",
+    "stepwell.deploy.template",
+    "stepwell.deploy.template_app",
+    "stepwell.testing",
+    "stepwell.watch",
+    "stepwell.worker",
+}
+
+
+def test_a_server_that_uses_none_of_it_imports_nothing_of_what_only_some_use(tmp_path: Path) -> None:
+    """Every start would pay for it. Asked of a whole server, up to its first answer."""
+    code = (
+        "import asyncio, sys; from stepwell import serve; "
+        "serve._listen = lambda *_: asyncio.sleep(0, print(*sys.modules)); "
+        "from stepwell.settings import Settings; "
+        f"asyncio.run(serve.serve(Settings(store={str(tmp_path / 's.db')!r}, port=0)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    modules = set(done.stdout.split())
+    assert "stepwell.api.endpoint" in modules
+    assert modules & USED_BY_SOME == set()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

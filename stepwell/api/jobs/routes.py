@@ -8,7 +8,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,10 +21,12 @@ from stepwell.api.jobs.openapi import OpenApi
 from stepwell.api.jobs.problems import Handler, Problem, answering
 from stepwell.api.jobs.resource import JobResource
 from stepwell.api.jobs.single_route import SingleRoute
-from stepwell.auth.opening import Auth
 from stepwell.jobs.arguments import Arguments, Model
 from stepwell.jobs.declaration import JobRoute
 from stepwell.jobs.jobs import Jobs
+
+if TYPE_CHECKING:
+    from stepwell.auth.opening import Auth
 
 
 def job_paths(jobs: Jobs, context: ApiContext) -> ASGIApp | None:

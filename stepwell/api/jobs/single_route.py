@@ -13,7 +13,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -26,7 +26,6 @@ from stepwell.api.jobs.problems import Problem
 from stepwell.api.jobs.render import retry_after
 from stepwell.api.jobs.resource import group_of
 from stepwell.auth.caller import ANYBODY, Caller
-from stepwell.auth.opening import Auth
 from stepwell.auth.refusal import BearerRefused, KeysUnavailable
 from stepwell.engine.errors import Stopping
 from stepwell.engine.trace import trace_of
@@ -36,6 +35,9 @@ from stepwell.jobs.job import failure_of, status_of
 from stepwell.jobs.jobs import JobRequest, Jobs
 from stepwell.store.jobs import JobRow
 from stepwell.store.protocol import StoreError
+
+if TYPE_CHECKING:
+    from stepwell.auth.opening import Auth
 
 _log = logging.getLogger("stepwell.api")
 
