@@ -151,6 +151,7 @@ def _attempt(run: Run, frame: Frame, act: Callable[..., None], *arguments: objec
 
 
 def _join(run: Run, frame: Frame, state: State, child: Frame) -> None:
+    run.transitions += 1
     if isinstance(state, Map):
         map.join(run, frame, state, child)
     else:

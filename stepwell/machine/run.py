@@ -53,7 +53,7 @@ class Run:
         self.patience = patience or Patience()
         self.queue: deque[Frame] = deque()
         self.joins: deque[Frame] = deque()
-        self.transitions = 0
+        self.transitions = 0  # states entered; iterations begun and children joined, which take as long, count too
         self.entered_from: int | None = None  # what the entry of the state hangs from that is being entered
         self._event_bytes = 0
         self._events: list[Event] = []

@@ -56,7 +56,7 @@ class ObjectDataSets:
         return texts(None if writer is None else writer["transformation"], result)
 
     async def write(
-        self, writer: Mapping[str, Json], map_run_arn: str, results: AsyncIterator[Result]
+        self, writer: Mapping[str, Json], map_run_arn: str, results: AsyncIterator[Sequence[Result]]
     ) -> tuple[Json, int]:
         try:
             return await export(self._objects, writer, map_run_arn, results)

@@ -3,7 +3,7 @@
 Rules that must stay true here:
 - Files and members are those of AWS (developer guide, "ResultWriter"): a manifest, and files for the children that have
   succeeded, that have failed, and that were aborted.
-- Results pass through a file each; they are never all in memory.
+- Results pass through a file each, page by page and on a thread; they are never all in memory.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def described(result: Result) -> Json:
 
 
 async def export(
-    objects: Objects, writer: Mapping[str, Json], map_run_arn: str, results: AsyncIterator[Result]
+    objects: Objects, writer: Mapping[str, Json], map_run_arn: str, results: AsyncIterator[Sequence[Result]]
 ) -> tuple[Json, int]:
     """Write all results; where the manifest is, and how many were written. Raises ObjectError."""
     arguments = writer["arguments"] if isinstance(writer["arguments"], dict) else {}
@@ -82,9 +82,10 @@ async def export(
     with tempfile.TemporaryDirectory(prefix="stepwell-results-") as folder:
         files = _Files(Path(folder), writer, objects, bucket, place)
         written = 0
-        async for result in results:
-            await files.add(result)
-            written += 1
+        async for page in results:
+            await asyncio.to_thread(files.add, page)
+            await files.send_full()
+            written += len(page)
         listed = await files.close()
         manifest = {"DestinationBucket": bucket, "MapRunArn": map_run_arn, "ResultFiles": listed}
         path = Path(folder, "manifest.json")
@@ -106,8 +107,12 @@ class _Files:
         self._open: dict[str, _File] = {}
         self._listed: dict[str, list[Json]] = {"FAILED": [], _PENDING: [], "SUCCEEDED": []}
 
-    async def add(self, result: Result) -> None:
-        kind = _KINDS.get(result.status, _PENDING)
+    def add(self, results: Sequence[Result]) -> None:
+        """Blocks."""
+        for result in results:
+            self._add(_KINDS.get(result.status, _PENDING), result)
+
+    def _add(self, kind: str, result: Result) -> None:
         file = self._open.get(kind)
         if file is None:
             extension = "jsonl" if self._lines else "json"
@@ -115,8 +120,12 @@ class _Files:
             file = self._open[kind] = _File(self._folder / name, self._lines)
         for text in self._texts(kind, result):
             file.write(text)
-        if file.size >= _LARGEST:
-            await self._send(kind, file)
+
+    async def send_full(self) -> None:
+        """Send the files that are large enough."""
+        for kind, file in list(self._open.items()):
+            if file.size >= _LARGEST:
+                await self._send(kind, file)
 
     def _texts(self, kind: str, result: Result) -> Sequence[str]:
         """Only what has succeeded is transformed."""

@@ -69,9 +69,9 @@ class DataSets(Protocol):
         ...
 
     async def write(
-        self, writer: Mapping[str, Json], map_run_arn: str, results: AsyncIterator[Result]
+        self, writer: Mapping[str, Json], map_run_arn: str, results: AsyncIterator[Sequence[Result]]
     ) -> tuple[Json, int]:
-        """Write all results as `writer` (`arguments`, `transformation`, `output_type`) says.
+        """Write all results, which come in pages, as `writer` (`arguments`, `transformation`, `output_type`) says.
 
         Answers where they are (the state's ResultWriterDetails), and how many were written. Raises Unwritable.
         """
@@ -91,7 +91,7 @@ class NoDataSets:
         self,
         writer: Mapping[str, Json],
         map_run_arn: str,
-        results: AsyncIterator[Result],
+        results: AsyncIterator[Sequence[Result]],
     ) -> tuple[Json, int]:
         raise Unwritable("This server has no store of objects to write results to.")
 

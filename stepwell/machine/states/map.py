@@ -60,6 +60,7 @@ def _start_iteration(run: Run, frame: Frame, state: Map, previous_id: int) -> No
     index = frame.started
     item, input = _item(run, frame, state, index)
     frame.started += 1
+    run.transitions += 1
     run.add_frame(
         Frame(
             path=frame.child_path(index),
