@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ def strace(log: Path) -> list[str]:
         "-D",
         "-f",
         "--seccomp-bpf",
-        "-qq",
+        "-q",
         "-y",
         "-xx",
         "-s",
@@ -47,6 +48,14 @@ def strace(log: Path) -> list[str]:
         "-e",
         _CALLS,
     ]
+
+
+def wait_for_end(log: Path, pid: int, seconds: float = 30) -> None:
+    """Wait until all that a program has done is in the log, which is written by a process of its own."""
+    end, deadline = b"\n%d +++ exited" % pid, time.monotonic() + seconds
+    while end not in log.read_bytes()[-10_000:]:
+        assert time.monotonic() < deadline, "strace has not come to the end"
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from stepwell.store.sqlite.executions import find
 from stepwell.store.sqlite.files import open_files
 from tests import server
 from tests.faults.disk import Disk
-from tests.faults.syscalls import Said, read, strace
+from tests.faults.syscalls import Said, read, strace, wait_for_end
 
 LONG = os.environ.get("STEPWELL_FAULTS") == "long"
 EXECUTIONS, CUTS = (60, 3000) if LONG else (12, 150)
@@ -179,8 +179,40 @@ def test_what_was_acknowledged_is_there_after_a_power_cut(tmp_path: Path) -> Non
                 wait_for_success(client, arn)
                 spread.append(arn)
             assert running.terminate() == 0
+            wait_for_end(log, running.process.pid)
     assert len(facts) > EXECUTIONS
     check_cuts(tmp_path, folder, list(read(log, folder)), facts, spread)
+
+
+def test_a_backup_is_whole_or_not_there(tmp_path: Path) -> None:
+    with server.serving(tmp_path) as running:
+        client = Client(running.port)
+        client.call("CreateActivity", name="Ask")
+        name, definition = "Asks", json.dumps(MACHINES["Asks"])
+        client.call("CreateStateMachine", name=name, definition=definition, roleArn=ROLE)
+        for n in range(20):
+            client.start("Asks", f"asks-{n}", json.dumps("x" * 1000))
+        folder, log = tmp_path / "copies", tmp_path / "calls"
+        folder.mkdir()
+        copy = folder / "copy.db"
+        command = [sys.executable, "-m", "stepwell", "backup", "--store", str(tmp_path / "stepwell.db"), str(copy)]
+        with subprocess.Popen([*strace(log), *command], stdout=subprocess.DEVNULL) as backup:
+            assert backup.wait(60) == 0
+        wait_for_end(log, backup.pid)
+    calls = [call for call in read(log, folder) if not isinstance(call, Said)]
+    for number in range(CUTS // 3):
+        chance = random.Random(SEED + number)
+        moment = len(calls) if number % 5 == 0 else chance.randrange(len(calls))
+        disk, left = Disk(folder), tmp_path / f"cut-{number}"
+        left.mkdir()
+        for call in calls[:moment]:
+            disk.take(call)
+        disk.cut(chance, left)
+        if (left / copy.name).exists():
+            assert (left / copy.name).read_bytes() == copy.read_bytes(), f"seed {SEED}, cut {number} at call {moment}"
+        else:
+            assert moment < len(calls), "a backup that was told to be done is not there"
+        shutil.rmtree(left)
 
 
 def check_cuts(tmp_path: Path, folder: Path, calls: list[Any], facts: dict[bytes, Any], spread: list[str]) -> None:
