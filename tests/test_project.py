@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import stepwell
+from tests.log_lines import lines
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -49,6 +50,21 @@ def test_every_dependency_is_justified(title: str, requirements: list[str]) -> N
 
 def test_the_version_is_told_once_the_same_everywhere() -> None:
     assert stepwell.__version__ == PROJECT["project"]["version"]
+
+
+def test_every_warning_and_error_of_the_log_is_told_of_in_its_page_and_no_other() -> None:
+    page = (ROOT / "docs" / "log-lines.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `(.+?)` \| .+? \| .+? \|$", page, re.MULTILINE))
+    written = set(lines())
+    assert {"missing from docs/log-lines.md": written - told, "no longer written": told - written} == {
+        "missing from docs/log-lines.md": set(),
+        "no longer written": set(),
+    }
+
+
+def test_a_line_of_the_log_names_a_resource_or_says_why() -> None:
+    alone = {text for text in lines() if "…" not in text}
+    assert alone == {"a defect in the dispatcher at the end of a task", "a defect keeps notices from being written"}
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:

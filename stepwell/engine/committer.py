@@ -77,12 +77,13 @@ class Committer:
                     answers = [error] * len(group)
                     self._metrics.refuse(error.reason)
                 except Exception as error:  # a defect of the store must not leave anybody waiting
+                    logger.exception("a defect keeps %d turns from being committed", len(group))
                     answers = [StoreError(f"{type(error).__name__}: {error}")] * len(group)
-                for (_, answered), answer in zip(group, answers, strict=True):
+                for (record, answered), answer in zip(group, answers, strict=True):
                     try:
                         answered(answer)
                     except Exception:
-                        logger.exception("a defect after the commit of a turn")
+                        logger.exception("a defect after a turn of the execution with the key %d", record.key)
         finally:
             self._running = None
 

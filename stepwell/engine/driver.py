@@ -307,7 +307,7 @@ class Driver:
         try:
             self._outside.committed(live, turn, record)
         except Exception:
-            logger.exception("a defect in what follows a turn of %s", live.key)
+            logger.exception("a defect after a turn of the execution with the key %d", live.key)
         self._answer(live, post, turn)
         if not live.unanswered:
             waiting, live.after_commit = live.after_commit, []
@@ -335,7 +335,7 @@ class Driver:
         if post.reply is not None and not post.reply.done():
             post.reply.set_exception(error)
         elif post.reply is None and isinstance(post.stimulus, TimerFired | Continue):
-            logger.warning("a timer could not be taken in and will fire again: %s", error)
+            logger.warning("a %s could not be taken in and is tried again: %s", type(post.stimulus).__name__, error)
 
     def _rest(self, live: Live) -> None:
         """Keep an execution to which nothing is happening among the idle ones, or let it go."""

@@ -151,7 +151,7 @@ class Express:
         self._room.set()
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, Stopping | StoreError):
-            logger.error("a defect keeps an Express execution from running", exc_info=error)
+            logger.error("a defect keeps the Express execution with the key %d from running", key, exc_info=error)
 
     # -- one execution
 

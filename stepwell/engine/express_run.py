@@ -251,9 +251,9 @@ class ExpressRun:
                     self._take(stimulus)
                     return
                 self._take(stimulus)
-            logger.error("the dispatcher has told no outcome of the task %s", task.resource.arn)
+            logger.error("no outcome of state %s in %s was told", task.state_name, task.execution_arn)
         except Exception:
-            logger.exception("a defect in the dispatcher fails the task %s", task.resource.arn)
+            logger.exception("a defect fails the task of state %s in %s", task.state_name, task.execution_arn)
         finally:
             if outcomes is not None:
                 await close(outcomes)

@@ -91,9 +91,11 @@ class Messages:
                 self._read_rows.discard((key, row.id))
                 return
             except StoreError as error:
-                logger.warning("a message cannot be delivered, trying again in %.1f s: %s", pause, error)
+                logger.warning(
+                    "%s of the execution %d cannot be told, trying again in %.1f s: %s", row.target, key, pause, error
+                )
             except Exception:
-                logger.exception("a defect keeps a message of %d from being delivered", key)
+                logger.exception("a defect keeps %s of the execution %d from being told", row.target, key)
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, _PATIENCE)

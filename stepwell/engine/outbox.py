@@ -267,9 +267,9 @@ class Outbox:
             outcomes = self._dispatcher.run(task)
             if await self._take_outcomes(key, under, outcomes):
                 return
-            logger.error("the dispatcher has told no outcome of the task %s", task.resource.arn)
+            logger.error("no outcome of state %s in %s was told", task.state_name, task.execution_arn)
         except Exception:
-            logger.exception("a defect in the dispatcher fails the task %s", task.resource.arn)
+            logger.exception("a defect fails the task of state %s in %s", task.state_name, task.execution_arn)
         finally:
             if outcomes is not None:
                 await close(outcomes)
@@ -314,14 +314,15 @@ class Outbox:
 
     async def _start(self, key: int, task: Task, asked: StartExecution) -> Outcome | None:
         """What the start of an execution means to the task; None where the execution itself will tell."""
-        return await _patiently(lambda: self._start_child(key, task, asked))
+        what = f"what state {task.state_name} in {task.execution_arn} starts"
+        return await _patiently(what, lambda: self._start_child(key, task, asked))
 
     async def _tell(self, key: int, stimulus: Stimulus) -> Turn | None:
         """Commit an outcome, however long the store needs."""
-        return await _patiently(lambda: self._submit(key, stimulus))
+        return await _patiently(f"an outcome of the execution {key}", lambda: self._submit(key, stimulus))
 
 
-async def _patiently(work: Callable[[], Awaitable[T | None]]) -> T | None:
+async def _patiently(what: str, work: Callable[[], Awaitable[T | None]]) -> T | None:
     """Do it, however long the store needs. None where the execution is gone."""
     pause = 0.05
     while True:
@@ -330,6 +331,6 @@ async def _patiently(work: Callable[[], Awaitable[T | None]]) -> T | None:
         except KeyError:
             return None
         except StoreError as error:
-            logger.warning("the store has refused, trying again in %.1f s: %s", pause, error)
+            logger.warning("%s cannot be stored, trying again in %.1f s: %s", what, pause, error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _PATIENCE)

@@ -67,7 +67,7 @@ class SealingDispatcher:
             try:
                 task = await self._opened(task)
             except _REFUSED as error:
-                logger.warning("the job of %s cannot be withdrawn: %s", task.resource.arn, error)
+                logger.warning("the job of state %s in %s runs on: %s", task.state_name, task.execution_arn, error)
                 return
         await self._inner.withdraw(task)
 
@@ -93,7 +93,8 @@ class SealingDispatcher:
                 async for told in outcomes:
                     yield sealed(told, pouch)
         except Exception as error:  # its text may hold a value: nobody behind this is to log it
-            logger.error("a defect in the dispatcher fails the task %s: %s", task.resource.arn, type(error).__name__)
+            name = type(error).__name__
+            logger.error("a defect fails the task of state %s in %s: %s", task.state_name, task.execution_arn, name)
             yield Failed("States.TaskFailed", "An internal error occurred while carrying out the task.")
         finally:
             await close(outcomes)

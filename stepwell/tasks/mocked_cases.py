@@ -34,16 +34,16 @@ class MockedCases:
         if (machine, case) in self._told or len(self._told) >= _TOLD:
             return
         self._told.add((machine, case))
-        _log.warning("%s", self._warning(machine, case))
+        _log.warning("state machine %s runs test case %s without mocks: %s", machine, case, self._why(machine))
 
-    def _warning(self, machine: str, case: str) -> str:
+    def _why(self, machine: str) -> str:
         if self._config is None:
             return (
-                f"state machine {machine} runs test case {case} without mocks: no SFN_MOCK_CONFIG is set. Name the "
-                "file of the mocks there or with --mock-config, or leave the test case out of stateMachineArn."
+                "no SFN_MOCK_CONFIG is set. Name the file of the mocks there or with --mock-config, or leave the test"
+                " case out of stateMachineArn."
             )
         known = ", ".join(self._config.test_cases(machine)) or "none"
         return (
-            f"state machine {machine} runs test case {case} without mocks: {self._config.source} does not have it. Add "
-            f"it at StateMachines.{machine}.TestCases, or ask for one that is there: {known}."
+            f"{self._config.source} does not have it. Add it at StateMachines.{machine}.TestCases, or ask for one that"
+            f" is there: {known}."
         )

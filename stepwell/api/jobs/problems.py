@@ -94,7 +94,7 @@ def answering(handle: Handler) -> Handler:
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except (Stopping, StoreError) as error:
-            return _unavailable(error).response(request.url.path)
+            return _unavailable(error, request).response(request.url.path)
         except Exception:
             request_id = str(uuid.uuid4())
             _log.exception("request %s: %s %s failed", request_id, request.method, request.url.path)
@@ -104,9 +104,9 @@ def answering(handle: Handler) -> Handler:
     return answer
 
 
-def _unavailable(error: Exception) -> Problem:
+def _unavailable(error: Exception, request: Request) -> Problem:
     if not isinstance(error, Stopping):
-        _log.error("the store refuses: %s", error)
+        _log.error("%s %s refused: %s", request.method, request.url.path, error)
     detail = "The server is shutting down." if isinstance(error, Stopping) else "The store cannot be used now."
     title = "Not available now"
     return Problem(503, "unavailable", title, f"{detail} Try again; nothing was done.", headers={"Retry-After": "2"})

@@ -95,7 +95,9 @@ class SingleRoute:
             return _failed(problem.status, str(problem), problem.headers)
         except ClientDisconnect:
             return _failed(400, "The request ended early", {})  # nobody reads it
-        except (Stopping, StoreError):
+        except (Stopping, StoreError) as error:
+            if not isinstance(error, Stopping):
+                _log.error("%s %s refused: %s", request.method, self._route.path, error)
             return _failed(503, "Not available now, try again", {"Retry-After": "2"})
         except Exception:
             _log.exception("POST %s failed", self._route.path)

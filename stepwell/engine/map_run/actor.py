@@ -112,7 +112,7 @@ class Actor:
     # -- the loop
 
     async def _run(self) -> None:
-        again = False
+        again: Exception | None = None
         try:
             if not self._loaded:
                 await self._load()
@@ -120,14 +120,14 @@ class Actor:
                 pass
         except (StoreError, KeyError) as error:
             await self._give_up(error)
-            again = isinstance(error, StoreError)
+            again = error if isinstance(error, StoreError) else None
         except Exception as error:
-            logger.exception("a defect stops the map run %s", self.key)
+            logger.exception("a defect stops the map run with the key %d", self.key)
             await self._give_up(StoreError(f"{type(error).__name__}: {error}"))
         finally:
             self._task = None
-        if again:
-            logger.warning("the map run %s cannot go on, trying again", self.key)
+        if again is not None:
+            logger.warning("the map run with the key %d cannot go on, trying again: %s", self.key, again)
             asyncio.get_running_loop().call_later(_PAUSE, self.wake)
         elif self._inbox:
             self.wake()
