@@ -69,7 +69,20 @@ PURE = frozenset(
             "datetime",
             "decimal",
         ),
-        *("enum", "functools", "hashlib", "itertools", "json", "math", "operator", "re", "string", "types", "typing"),
+        *(
+            "enum",
+            "functools",
+            "hashlib",
+            "hmac",
+            "itertools",
+            "json",
+            "math",
+            "operator",
+            "re",
+            "string",
+            "types",
+            "typing",
+        ),
         *("unicodedata", "uuid"),
     }
 )

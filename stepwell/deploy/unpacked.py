@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -67,5 +68,5 @@ def _unpack(path: Path, folder: Path) -> None:
             if size > MAX_UNPACKED:
                 raise ValueError(f"{path} unpacks to {size:,} bytes, more than {MAX_UNPACKED:,}")
             archive.extractall(folder)  # zipfile itself drops `..` and absolute paths
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"{path} is no .zip that can be read: {error}") from error

@@ -10,6 +10,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Callable
+from hmac import compare_digest
 from typing import Any, cast
 
 from stepwell.language.errors import QueryError
@@ -260,7 +261,7 @@ def _task(
 ) -> bool:
     """An outcome, or another word, of the task that holds the token."""
     frame = run.frame(stimulus.path)
-    if frame is None or frame.doing != "task" or frame.token != stimulus.token:
+    if frame is None or frame.doing != "task" or not compare_digest(frame.token, stimulus.token):
         return False
     match stimulus:
         case TaskSucceeded():
@@ -289,7 +290,7 @@ def _task(
 def _map_run(run: Run, stimulus: MapRunSucceeded | MapRunFailed) -> bool:
     """The end of the map run that the token belongs to."""
     frame = run.frame(stimulus.path)
-    if frame is None or frame.doing != "mapRun" or frame.token != stimulus.token:
+    if frame is None or frame.doing != "mapRun" or not compare_digest(frame.token, stimulus.token):
         return False
     if isinstance(stimulus, MapRunSucceeded):
         _attempt(run, frame, map_run.succeeded, stimulus.output)

@@ -21,7 +21,9 @@ MAX_INPUT: Final = 262_144
 
 async def json_body(request: Request) -> tuple[str, Any]:
     """The body's text and its value; no body is `{}`. Raises Problem."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    # A page can send a body without a type to another site unasked; a program that leaves it out means JSON.
+    unnamed = "nothing" if "origin" in request.headers else "application/json"
+    kind = request.headers.get("content-type", unnamed).partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         detail = f"The body is sent as {kind!r}. Send it as application/json."
         raise Problem(415, "not-json", "The body is no JSON", detail, headers={"Accept-Post": "application/json"})

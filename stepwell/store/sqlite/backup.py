@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from stepwell.store.protocol import StoreError
-from stepwell.store.sqlite.connection import connect
+from stepwell.store.sqlite.connection import connect, make_private
 from stepwell.store.sqlite.faults import corrupt, translate
 from stepwell.store.sqlite.lock import FileLock
 from stepwell.store.sqlite.schema import check_header, check_identity
@@ -36,6 +36,7 @@ def back_up(database: Path, copy: Path) -> int:
         check_header(database)
         with closing(connect(database)) as connection:
             check_identity(connection, database)
+            make_private(made)
             connection.execute("VACUUM INTO ?", (str(made),))
         check(made)
         _settle(made, copy)
@@ -56,6 +57,7 @@ def restore(copy: Path, database: Path) -> Path | None:
     made = database.with_name(f"{database.name}.part")
     try:
         check(copy)
+        make_private(made)
         shutil.copyfile(copy, made)
         kept = _set_aside(database)
         _settle(made, database)

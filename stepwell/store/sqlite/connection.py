@@ -3,13 +3,15 @@
 Rules that must stay true here:
 - What is committed has reached the disk: WAL with `synchronous = FULL`, and `fullfsync` where a plain fsync stops at
   the disk's cache (macOS).
-- Readers cannot write.
+- Readers cannot write. A new file is for its owner alone: it holds what clients and tasks have sent.
 - No statement opens a transaction behind our back (`isolation_level=None`).
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -51,7 +53,15 @@ def connect(path: Path) -> sqlite3.Connection:
         raise StoreError(
             f"This Python comes with SQLite {sqlite3.sqlite_version}; Stepwell needs 3.37 or newer. Use another Python."
         )
+    make_private(path)
     return _connect(path, "rwc", 256)
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that nobody but its owner may read, as SQLite then makes what lies beside it. One that is
+    there stays as it is: who else may read it has been decided."""
+    with suppress(OSError):  # SQLite says better what is wrong
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def set_up_writer(connection: sqlite3.Connection, path: Path) -> None:

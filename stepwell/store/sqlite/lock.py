@@ -35,7 +35,7 @@ class FileLock:
         path = database.with_name(database.name + ".lock")
         while True:
             try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             except OSError as error:
                 raise StoreFull(
                     f"{path} cannot be made ({error.strerror}). The folder of the database must be writable for this "
