@@ -38,6 +38,7 @@ COMMANDS = {
     "connection": "say how requests of HTTP tasks are authorised",
     "backup": "copy a database that may be in use",
     "restore": "put a backup in the place of a database",
+    "compact": "write a database anew, without what is free in it",
     "doctor": "look at a database, and say whether it fits together",
     "env": "print the variables that point AWS's tools here",
     "waiters": "print where botocore finds waiters for executions",

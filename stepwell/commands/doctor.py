@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 def _lines(database: str, found: Examined) -> list[str]:
     lines = [
         f"store       {database}",
-        f"size        {_size(found.size)}, of which {_size(found.free)} is free; log {_size(found.log)}",
+        f"size        {_size(found.size)}; log {_size(found.log)}",
+        f"free        {_size(found.free)}{_room_note(found)}",
         f"schema      {found.schema}" + _schema_note(found),
         f"executions  {_counts(found.executions)}",
         f"waiting     {_counts(found.effects)}",
@@ -60,6 +61,10 @@ def _lines(database: str, found: Examined) -> list[str]:
         return [*lines, "", "All is well."]
     advice = "Stop the server, keep a copy of the file, and restore a backup."
     return [*lines, "", *(f"WRONG: {finding}" for finding in found.findings), advice]
+
+
+def _room_note(found: Examined) -> str:
+    return "" if found.gives_back else "; it stays so until `stepwell compact` gives it back"
 
 
 def _schema_note(found: Examined) -> str:

@@ -105,3 +105,17 @@ class TestDoctor:
         done = shell("doctor", "--store", store.name)
         assert done.returncode == 1
         assert "WRONG" in done.stdout or "is not a sound database" in done.stderr
+
+
+def test_a_compacted_database_is_served_again(serve: Serve, shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "waits.asl.json").write_text(WAITS)
+    server = serve()
+    client = client_of(server)
+    client("create", "waits.asl.json")
+    store = next(path for path in tmp_path.glob("*.db"))
+    busy = shell("compact", "--store", store.name)
+    assert (busy.returncode, "open in another server" in busy.stderr) == (1, True)
+    assert server.terminate() == 0
+    done = shell("compact", "--store", store.name)
+    assert (done.returncode, "takes" in done.stderr) == (0, True), done.stderr
+    assert "waits" in client_of(serve())("list").stdout

@@ -27,7 +27,7 @@ def back_up(database: Path, copy: Path) -> int:
 
     Raises StoreError: then `copy` is as it was.
     """
-    _must_exist(database)
+    must_exist(database)
     if copy.is_dir():
         raise StoreError(f"{copy} is a folder. Name a file in it, such as {copy / database.name}.")
     made = copy.with_name(f"{copy.name}.part")
@@ -39,7 +39,7 @@ def back_up(database: Path, copy: Path) -> int:
             make_private(made)
             connection.execute("VACUUM INTO ?", (str(made),))
         check(made)
-        _settle(made, copy)
+        settle(made, copy)
     except (sqlite3.Error, OSError) as error:
         raise translate(error, database if made.exists() else copy) from error
     finally:
@@ -52,7 +52,7 @@ def restore(copy: Path, database: Path) -> Path | None:
 
     Raises StoreBusy where a server has it open, StoreError; the database is then as it was.
     """
-    _must_exist(copy)
+    must_exist(copy)
     lock = FileLock.acquire(database)
     made = database.with_name(f"{database.name}.part")
     try:
@@ -60,7 +60,7 @@ def restore(copy: Path, database: Path) -> Path | None:
         make_private(made)
         shutil.copyfile(copy, made)
         kept = _set_aside(database)
-        _settle(made, database)
+        settle(made, database)
         lock.end()
     except (sqlite3.Error, OSError) as error:
         raise translate(error, database) from error
@@ -80,7 +80,7 @@ def check(database: Path) -> None:
         raise corrupt(database, finding)
 
 
-def _must_exist(path: Path) -> None:
+def must_exist(path: Path) -> None:
     if not path.is_file():
         raise StoreError(f"{path} does not exist. Name the file of a database.")
 
@@ -96,7 +96,7 @@ def _set_aside(database: Path) -> Path | None:
     return kept
 
 
-def _settle(made: Path, name: Path) -> None:
+def settle(made: Path, name: Path) -> None:
     """Give a file its name once all of it has reached the disk."""
     for path in (made, made.parent):
         descriptor = os.open(path, os.O_RDONLY)

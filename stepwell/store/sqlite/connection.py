@@ -26,7 +26,8 @@ _CHECKPOINT = 4000  # pages of log (16 MB) that are moved into the database at o
 _LOG_KEPT = 64 * 1024 * 1024  # bytes; a log that has grown beyond is cut back to this
 
 # Of a file that is still empty; one that was made without it keeps the room that rows leave, until it is compacted.
-_NEW = "PRAGMA auto_vacuum = INCREMENTAL"
+INCREMENTAL = 2  # what `PRAGMA auto_vacuum` answers then
+GIVES_BACK = "PRAGMA auto_vacuum = INCREMENTAL"
 
 _WRITER = f"""
 PRAGMA synchronous = FULL;
@@ -66,7 +67,7 @@ def make_private(path: Path) -> None:
 
 def set_up_writer(connection: sqlite3.Connection, path: Path) -> None:
     """Switch to the write-ahead log, and to durable commits."""
-    connection.execute(_NEW)
+    connection.execute(GIVES_BACK)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreError(

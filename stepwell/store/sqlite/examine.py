@@ -14,19 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepwell.store.protocol import StoreError
-from stepwell.store.sqlite.connection import connect_reader
+from stepwell.store.sqlite.connection import INCREMENTAL, connect_reader
 from stepwell.store.sqlite.faults import translate
 from stepwell.store.sqlite.schema import check_header, check_identity, migrations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """`findings` is empty where all is well. Sizes are in bytes; `free` of the file is room that rows have left."""
+    """`findings` is empty where all is well. Sizes are in bytes; `free` of the file is room that rows have left,
+    which a server that runs hands back to the disk by itself where the file `gives_back`."""
 
     schema: int
     newest_schema: int
     size: int
     free: int
+    gives_back: bool
     log: int
     executions: Mapping[str, int]
     timers_overdue: int
@@ -109,6 +111,7 @@ def _examine(connection: sqlite3.Connection, database: Path, now: int) -> Examin
         newest_schema=len(migrations()),
         size=database.stat().st_size,
         free=number("PRAGMA freelist_count") * number("PRAGMA page_size"),
+        gives_back=number("PRAGMA auto_vacuum") == INCREMENTAL,
         log=log.stat().st_size if log.exists() else 0,
         executions=counts("SELECT status, count(*) FROM progress GROUP BY status ORDER BY status"),
         timers_overdue=number("SELECT count(*) FROM timers WHERE virtual = 0 AND due < ?", now - 60_000),

@@ -15,6 +15,7 @@ from typing import Final
 
 from stepwell.store.retention import SweepPosition
 from stepwell.store.sqlite import trace_sql, vault_sql
+from stepwell.store.sqlite.connection import INCREMENTAL
 from stepwell.store.sqlite.reader import Reader
 from stepwell.store.sqlite.writer import Writer
 
@@ -53,7 +54,6 @@ _CHILD = "SELECT key FROM progress WHERE machine_id > 4294967296 AND machine_id 
 _FIRST: Final = -1  # below the id of every machine
 _LAST: Final = (1 << 63) - 1
 
-_INCREMENTAL: Final = 2  # of `PRAGMA auto_vacuum`
 _KEPT: Final = 8  # an eighth of the file stays free: what comes next need not grow it again
 
 _PARTS = (
@@ -163,7 +163,7 @@ def _frames_of_tree(connection: sqlite3.Connection, root: int) -> Sequence[tuple
 
 def _give_back(connection: sqlite3.Connection, pages: int) -> bool:
     (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
-    if mode != _INCREMENTAL:
+    if mode != INCREMENTAL:
         return False
     (size,) = connection.execute("PRAGMA page_count").fetchone()
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
