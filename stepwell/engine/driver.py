@@ -140,7 +140,7 @@ class Driver:
 
     def _pump(self, live: Live) -> None:
         """Compute turns for all that is in the inbox: at once where everything is in memory, else in a task."""
-        if live.pumping or (self.pace is not None and not self.pace.lets(live, self._pump)):
+        if live.pumping or (self.pace is not None and not self.pace.lets(live, self.wake)):
             return
         live.pumping = True
         if live.execution is not None and live.compiled is not None and not live.compiled.activities:
@@ -339,7 +339,7 @@ class Driver:
 
     def _rest(self, live: Live) -> None:
         """Keep an execution to which nothing is happening among the idle ones, or let it go."""
-        if live.discarded or live.pumping or live.inbox or live.unanswered:
+        if live.discarded or live.pumping or live.inbox or live.unanswered or self._live.get(live.key) is not live:
             return
         assert live.execution is not None
         if live.execution.status != "RUNNING":

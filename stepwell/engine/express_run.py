@@ -30,6 +30,7 @@ from stepwell.engine.dispatch import (
     Task,
     Told,
 )
+from stepwell.engine.errors import Stopping
 from stepwell.engine.express_log import ExpressLog
 from stepwell.engine.live import apply_turn
 from stepwell.engine.patience import patiently
@@ -252,6 +253,8 @@ class ExpressRun:
                     return
                 self._take(stimulus)
             logger.error("no outcome of state %s in %s was told", task.state_name, task.execution_arn)
+        except Stopping:
+            return  # it was to start an execution: this one is abandoned with all others, or run again
         except Exception:
             logger.exception("a defect fails the task of state %s in %s", task.state_name, task.execution_arn)
         finally:

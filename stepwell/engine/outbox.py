@@ -32,6 +32,7 @@ from stepwell.engine.dispatch import (
     Task,
     Told,
 )
+from stepwell.engine.errors import Stopping
 from stepwell.engine.live import new_execution
 from stepwell.engine.records import decode_effect, effect_references
 from stepwell.machine import stimulus as stimuli
@@ -57,7 +58,8 @@ StartChild: TypeAlias = Callable[[int, Task, StartExecution], Awaitable[Outcome 
 
 class _Under(Struct):
     """A task that is under way. `closing` once its last outcome is being committed: nothing is left to cancel.
-    `parked` while it waits for a worker and does not count.
+    `parked` while it waits for a worker and does not count, `elsewhere` where an execution that it has started is to
+    tell: it stands here until its row goes, so that it is not dispatched again.
 
     `rest` is how many seconds its job is left alone from now on, and `alarm` what ends them.
     """
@@ -67,6 +69,7 @@ class _Under(Struct):
     run: asyncio.Task[None] | None = None
     closing: bool = False
     parked: bool = False
+    elsewhere: bool = False
     rest: float | None = None
     alarm: asyncio.TimerHandle | None = None
 
@@ -164,13 +167,14 @@ class Outbox:
 
     def _cancel(self, key: int, under: _Under) -> None:
         under.closing = True
-        if under.task.resource.pattern.startswith("sync"):
+        if under.task.resource.pattern.startswith("sync") and not under.elsewhere:
             self._withdraw(under.task)
+        if under.run is not None:
+            under.run.cancel()
+            return
         if under.alarm is not None:
             under.alarm.cancel()
-            self._forget(key, under)
-        elif under.run is not None:
-            under.run.cancel()
+        self._forget(key, under)
 
     def _withdraw(self, task: Task) -> None:
         withdrawal = asyncio.get_running_loop().create_task(self._dispatcher.withdraw(task))
@@ -183,9 +187,12 @@ class Outbox:
             self._parked -= 1
         else:
             self._count -= 1
-        if under.rest is None or under.closing or self._stopping:
+        if under.closing or self._stopping or (under.rest is None and not under.elsewhere):
             self._forget(key, under)
+        elif under.elsewhere:
+            under.run = None
         else:
+            assert under.rest is not None
             under.run = None
             under.task = replace(under.task, looks=under.task.looks + 1)
             under.alarm = asyncio.get_running_loop().call_later(under.rest, self._begin, key, under)
@@ -268,6 +275,8 @@ class Outbox:
             if await self._take_outcomes(key, under, outcomes):
                 return
             logger.error("no outcome of state %s in %s was told", task.state_name, task.execution_arn)
+        except Stopping:
+            return  # it was to start an execution: the row stays, and the next process does
         except Exception:
             logger.exception("a defect fails the task of state %s in %s", task.state_name, task.execution_arn)
         finally:
@@ -293,6 +302,7 @@ class Outbox:
             if isinstance(outcome, StartExecution):
                 meant = await self._start(key, under.task, outcome)
                 if meant is None:
+                    under.elsewhere = True
                     return True
                 outcome = meant
             submitted = isinstance(outcome, Submitted)

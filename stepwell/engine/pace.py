@@ -9,7 +9,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 
 from stepwell.engine.live import Live
@@ -34,8 +34,7 @@ class Pace:
         self._metrics = metrics
         self._tokens = float(size)
         self._at: float | None = None
-        self._delayed: deque[tuple[Live, Callable[[Live], None]]] = deque()
-        self._keys: set[int] = set()
+        self._delayed: OrderedDict[int, Callable[[int], None]] = OrderedDict()
         self._stopped = False
 
     def stop(self) -> None:
@@ -54,14 +53,14 @@ class Pace:
         if entered:
             self._tokens = self._level() - entered
 
-    def lets(self, live: Live, go_on: Callable[[Live], None]) -> bool:
-        """Whether the execution may take what is in its inbox now; else `go_on` is called when it may."""
+    def lets(self, live: Live, go_on: Callable[[int], None]) -> bool:
+        """Whether the execution may take what is in its inbox now; else `go_on` is called with its key when it may:
+        what is in memory of it may be another object by then."""
         if self._stopped or self._level() > 0 or any(isinstance(post.stimulus, _AT_ONCE) for post in live.inbox):
             return True
-        if live.key not in self._keys:
+        if live.key not in self._delayed:
             self._metrics.throttled += 1
-            self._keys.add(live.key)
-            self._delayed.append((live, go_on))
+            self._delayed[live.key] = go_on
             if len(self._delayed) == 1:
                 self._wait()
         return False
@@ -84,7 +83,5 @@ class Pace:
             self._wait()
 
     def _release(self) -> None:
-        live, go_on = self._delayed.popleft()
-        self._keys.discard(live.key)
-        if not live.discarded:
-            go_on(live)
+        key, go_on = self._delayed.popitem(last=False)
+        go_on(key)

@@ -54,9 +54,10 @@ Promise = Callable[["Audit"], bool]
 
 
 class Audit:
-    """`store` is that of the present life; it answers at once."""
+    """`store` is that of the present life; it answers at once. `secret` is what no history may hold."""
 
     store: Store
+    secret: str | None = None
 
     def __init__(self) -> None:
         self.known: dict[int, Known] = {}
@@ -117,6 +118,8 @@ class Audit:
             raise Broken(f"the history of {row.new.arn} is not what it was")
         new = self._events(key, records[len(known.records) :])
         known.records = records
+        if self.secret is not None and any(self.secret in str(event.details) for event in new):
+            raise Broken(f"the history of {row.new.arn} holds a secret")
         _grow(known, new)
         _check(known, before)
         _check_what_waits(known, loaded.timers, loaded.frames)
@@ -174,8 +177,9 @@ def _check(known: Known, before: ExecutionRow) -> None:
     if known.logged and ":mapRun:" not in arn:
         if row.change.last_event_id != len(events):
             raise Broken(f"{arn} has {len(events)} events, and says it has {row.change.last_event_id}")
-        if known.ended is not (events[-1].type in TERMINAL):
-            raise Broken(f"{arn} is {row.change.status}, and its last event is {events[-1].type}")
+        last = events[-1].type if events else "none"  # it may have been born without a turn
+        if known.ended is not (last in TERMINAL):
+            raise Broken(f"{arn} is {row.change.status}, and its last event is {last}")
     redriven = row.change.redrive_count > before.change.redrive_count
     if before.change.status != "RUNNING" and not redriven:
         stood = (before.change.status, before.change.output, before.change.error, before.change.stop_date)

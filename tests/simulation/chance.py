@@ -21,13 +21,15 @@ def stream(seed: int, subject: str) -> random.Random:
 
 
 @contextmanager
-def ruled_by(entropy: random.Random, monotonic: Callable[[], float], wall: Callable[[], int]) -> Iterator[None]:
+def ruled_by(
+    entropy: random.Random, monotonic: Callable[[], float], stopwatch: Callable[[], float], wall: Callable[[], int]
+) -> Iterator[None]:
     """Let the process's randomness come from `entropy`, and its time (seconds, and nanoseconds since 1970) from the
-    simulated clocks."""
+    simulated clocks. `stopwatch` is what it measures its own work with."""
     with (
         patch.object(os, "urandom", entropy.randbytes),
         patch.object(random, "_urandom", entropy.randbytes),
-        patch.object(time, "perf_counter", monotonic),
+        patch.object(time, "perf_counter", stopwatch),
         patch.object(time, "monotonic", monotonic),
         patch.object(time, "monotonic_ns", lambda: int(monotonic() * 1_000_000_000)),
         patch.object(time, "time", lambda: wall() / 1_000_000_000),

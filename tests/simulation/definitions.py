@@ -444,7 +444,7 @@ class Maker:
         if not older and self._may(0.5):
             processor["ProcessorConfig"] = {"Mode": "INLINE"}
         fields: State = {"Iterator" if older else "ItemProcessor": processor}
-        if self._may(0.5):
+        if self._steady or self._may(0.5):  # what is steady goes on with objects
             fields["Parameters" if older and not place.jsonata else "ItemSelector"] = self._selector(place)
         return fields
 

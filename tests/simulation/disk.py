@@ -12,6 +12,7 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,6 +83,7 @@ class Life:
     writer: _Writer
     loop: SimulatedLoop
     store: SqliteStore
+    closed: bool = False
 
 
 class Disk:
@@ -115,9 +117,13 @@ class Disk:
         set_up_writer(writer, self.path)
         writer.execute(f"PRAGMA wal_autocheckpoint = {self.log_kept}")
         files = replace(files, writer=writer)
-        store = SqliteStore(files, lambda: None, partial(_Lane, self, loop))
+        store = SqliteStore(files, self._close_in_order, partial(_Lane, self, loop))
         self.life = Life(files, writer, loop, store)
         return store
+
+    def _close_in_order(self) -> None:
+        assert self.life is not None
+        self.life.closed = True
 
     def audit(self) -> SqliteStore:
         """Another store on the same files, which answers at once. For reading; it goes with the life."""
@@ -136,18 +142,33 @@ class Disk:
             (self._folder / f"{self._generation}.{name}").write_bytes(content)
         self._close(audit)
 
-    def close(self, audit: SqliteStore) -> None:
+    def closed(self, audit: SqliteStore) -> None:
+        """The store was closed in order."""
         self._close(audit)
+
+    @staticmethod
+    def _close_audit(audit: SqliteStore) -> None:
+        audit._files.reader.close()
+        audit._files.lister.close()
 
     def _close(self, audit: SqliteStore) -> None:
         assert self.life is not None
-        files = self.life.files
-        for lister in (audit._files.reader, audit._files.lister, files.reader, files.lister):
-            lister.close()
-        self.life.writer.rollback()
-        self.life.writer.close()
-        files.lock.release()
+        files, life = self.life.files, self.life
         self.life = None
+        self._close_audit(audit)
+        if life.closed:
+            return
+        for connection in (files.reader, files.lister):
+            connection.close()
+        with suppress(sqlite3.ProgrammingError):  # it was just being closed
+            life.writer.rollback()
+        life.writer.close()
+        with suppress(OSError):
+            files.lock.release()
+
+    def abandon(self, audit: SqliteStore) -> None:
+        """The world ends."""
+        self._close(audit)
 
     def _contents(self) -> dict[Path, bytes]:
         files = (self.path, self.path.with_name(self.path.name + "-wal"))

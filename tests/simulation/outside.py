@@ -36,6 +36,8 @@ from tests.simulation.agenda import Agenda
 from tests.simulation.audit import Audit, Broken
 from tests.simulation.definitions import INPUT
 
+ON_PURPOSE: Final = "raised on purpose"
+
 _SLOW: Final = 20.0  # seconds
 _READ: Final = 5  # items that a reader has
 
@@ -159,7 +161,7 @@ class Outside:
             await asyncio.sleep(1_000_000)
         await asyncio.sleep(self._delay() + _SLOW * script.slow)
         if script.raises:
-            raise RuntimeError("raised on purpose")
+            raise RuntimeError(ON_PURPOSE)
         yield script.outcome or TimedOut()
 
     async def _follow_job(self, task: Task, script: Script) -> AsyncIterator[Told]:

@@ -22,6 +22,7 @@ class Weather:
         self._refusals = 0 if calm else chance.choice((0, 0, 2, 8))
         self._stalls = 0 if calm else chance.choice((0, 0, 3))
         self._jumps = 0 if calm else chance.choice((0, 0, 0, 3))
+        self._restarts = 0 if calm else chance.choice((0, 0, 2))
         self._rate = chance.choice((0.002, 0.02, 0.2))
         self._calm = calm
         self.set_forward = 0
@@ -53,6 +54,17 @@ class Weather:
             self._crashes -= 1
             return True
         return False
+
+    def restarts(self) -> bool:
+        """Whether somebody stops the server in order now, and starts it again."""
+        if self._restarts and self._chance.random() < 0.002:
+            self._restarts -= 1
+            return True
+        return False
+
+    def grace(self) -> float:
+        """Seconds that the server is given to stop."""
+        return self._chance.choice((0.0, 1.0, 30.0))
 
     def downtime(self) -> float:
         return self._chance.choice((0.0, 0.1, 2.0))

@@ -31,19 +31,20 @@ from stepwell.engine.errors import (
 )
 from stepwell.engine.programs import definition_hash
 from stepwell.engine.requests import StartRequest
-from stepwell.engine.settings import EngineSettings
 from stepwell.engine.tokens import open_token
 from stepwell.machine.history import Event
 from stepwell.store.protocol import ActivityRow, MachineRow, StoreError
 from stepwell.store.sqlite.store import SqliteStore
+from stepwell.vault.vault import Vault
 from tests.simulation.agenda import Agenda
 from tests.simulation.audit import Audit, Broken, now
 from tests.simulation.chance import ruled_by, stream
+from tests.simulation.conditions import EveryNotice, FixedKeys, conditions_of, stopwatch
 from tests.simulation.definitions import ARN, ROLE
 from tests.simulation.disk import Crash, Disk
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.outside import Objects, Outside, script_of
-from tests.simulation.plan import Plan, Start
+from tests.simulation.outside import ON_PURPOSE, Objects, Outside, script_of
+from tests.simulation.plan import GIVEN, Plan, Start
 from tests.simulation.weather import Weather
 
 BEGIN: Final = 1_704_067_200_000_000_000  # nanoseconds since 1970: some seconds before `INPUT["when"]`
@@ -75,6 +76,7 @@ class Outcomes:
     commits: int = 0
     refused: int = 0
     torn: int = 0
+    restarts: int = 0
     seconds: float = 0.0
 
 
@@ -88,18 +90,15 @@ class World:
         chance = stream(seed, "interleaving")
         self._chance = chance
         self._entropy = stream(seed, "entropy")
+        self._conditions = conditions_of(stream(seed, "conditions"), steady=plan.steady)
         self.agenda = Agenda(chance)
         self.weather = Weather(stream(seed, "weather"), calm=calm)
         self.audit = Audit()
+        if self._conditions.secretive:
+            self.audit.secret = GIVEN["text"]
         self.outside = Outside(self.agenda, stream(seed, "outside"), self.audit, self, calm=calm)
         self._objects = Objects()
         self.disk = Disk(folder, stream(seed, "disk"), self.weather, self._committed)
-        self._settings = EngineSettings(
-            in_flight=chance.choice((1, 3, 1000)),
-            timer_window=chance.choice((2_000, 60_000, 600_000)),
-            idle_executions=chance.choice((0, 2, 256)),
-            retention_days=0,
-        )
         self._trace = hashlib.sha256()
         self._calls: dict[int, Call] = {}
         self._count = 0
@@ -112,6 +111,7 @@ class World:
         self._arns: dict[str, str] = {}  # of executions that were started, by name
         self._doomed: BaseException | None = None
         self._watching = True
+        self._ending = False  # the server is being stopped
 
     # -- a run
 
@@ -122,7 +122,8 @@ class World:
         logger.addHandler(watch)
         before, logger.propagate = logger.propagate, False
         try:
-            with ruled_by(self._entropy, lambda: self.agenda.now, self._wall):
+            timed = stopwatch(stream(self.seed, "stopwatch"), self._monotonic, hurried=self._conditions.hurried)
+            with ruled_by(self._entropy, self._monotonic, timed, self._wall), self._conditions.hold():
                 self._live()
         finally:
             self._watching = False
@@ -135,7 +136,7 @@ class World:
             logger.removeHandler(watch)
             logger.propagate = before
             if self._audited is not None and self.disk.life is not None:
-                self.disk.close(self._audited)
+                self.disk.abandon(self._audited)
         self.outcomes.trace = self._trace.hexdigest()
         self.outcomes.seconds = self.agenda.now
         self.outcomes.torn, self.outcomes.refused = self.weather.torn, self.weather.refused
@@ -171,6 +172,8 @@ class World:
                 self._note("jump", jump) if jump else None
                 if self.weather.strikes():
                     raise Crash
+                if not self._ending and self.weather.restarts():
+                    self._restart()
             loop = self._loop
             assert loop is not None
             if not loop.idle and self._chance.random() < 0.7:
@@ -219,7 +222,15 @@ class World:
             except StoreError:
                 await asyncio.sleep(_AGAIN)
         clock = SystemClock(self._wall, lambda: int(self.agenda.now * 1e9))
-        engine = Engine(store, self.outside, self._settings, clock, self._objects)
+        engine = Engine(
+            store,
+            self.outside,
+            self._conditions.settings,
+            clock,
+            self._objects,
+            vault=Vault(FixedKeys()),
+            notices=EveryNotice() if self._conditions.noticed else None,
+        )
         try:
             await engine.start()
         except StoreError as error:
@@ -229,13 +240,46 @@ class World:
     def _crash(self) -> None:
         self.outcomes.crashes += 1
         self._note("crash")
-        assert self._loop is not None
         assert self._audited is not None
+        self._end_life()
+        self.disk.crash(self._audited)
+        self._hang_up()
+
+    def _restart(self) -> None:
+        """Stop the server in order, and start it again."""
+        self._ending = True
+        engine, loop = self._engine, self._loop
+        assert engine is not None
+        assert loop is not None
+        task = loop.create_task(self._stop(engine))
+        task.add_done_callback(lambda task: self._stopped(loop, task))
+
+    async def _stop(self, engine: Engine) -> None:
+        await engine.stop(self.weather.grace())
+        await engine.store.close()
+
+    def _stopped(self, loop: SimulatedLoop, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or loop is not self._loop:
+            return
+        if error := task.exception():
+            self._doomed = self._doomed or Broken(f"the server does not stop: {error!r}")
+            return
+        self._note("restart")
+        self.outcomes.restarts += 1
+        assert self._audited is not None
+        self._end_life()
+        self.disk.closed(self._audited)
+        self._hang_up()
+
+    def _end_life(self) -> None:
+        assert self._loop is not None
         self._loop.die()
         self._graves.append(self._loop)
-        self._engine = None
+        self._engine, self._ending = None, False
         self.outside.crashed()
-        self.disk.crash(self._audited)
+
+    def _hang_up(self) -> None:
+        """Whoever waits for an answer gets none; another server is started."""
         calls, self._calls = self._calls, {}
         for call in calls.values():
             self.agenda.after(0, lambda call=call: call.then(Lost()))  # type: ignore[misc]
@@ -252,6 +296,9 @@ class World:
             self._note("commit", key, known.row.version, known.row.change, len(known.records))
             self._trace.update(known.records[-1].data if known.records else b"")
 
+    def _monotonic(self) -> float:
+        return self.agenda.now
+
     def _note(self, *what: object) -> None:
         self._trace.update(repr((round(self.agenda.now, 6), what)).encode())
 
@@ -264,7 +311,7 @@ class World:
             return
         if isinstance(error, Broken):
             self._doomed = self._doomed or error
-        elif not (isinstance(error, RuntimeError) and str(error) == "raised on purpose"):
+        elif not (str(error) == ON_PURPOSE or (error is None and message.endswith(": RuntimeError"))):
             self._doomed = self._doomed or Broken(f"{message}: {error!r}")
 
     # -- callers
@@ -328,12 +375,12 @@ class World:
         self.call(lambda engine: engine.start_execution(request), answered)
 
     def _started(self, start: Start, arn: str) -> None:
-        text = json.dumps(start.input)
+        text, secretive = json.dumps(start.input), self._conditions.secretive
         self._arns[start.name] = arn
 
         def holds(audit: Audit) -> bool:
             known = audit.find(arn)
-            return known is not None and known.row.new.input == text
+            return known is not None and (secretive or known.row.new.input == text)
 
         self.audit.promised(f"the start of {arn}", holds)
 

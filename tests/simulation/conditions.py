@@ -1,0 +1,94 @@
+"""Under which conditions the server of a simulated world works: settings, and bounds that are reached there.
+
+Rules that must stay true here:
+- What is bounded in the thousands in the product is bounded by a few here, so that what happens at a bound happens.
+- The conditions follow from the seed alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+from unittest.mock import patch
+
+from stepwell.engine import messages
+from stepwell.engine.settings import EngineSettings
+from stepwell.machine import run as machine_run
+from stepwell.vault.keys import KEY_BYTES, Key, Keys
+
+SECRET: Final = "$.text"  # what of `INPUT` is marked, where anything is
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """`transitions` bounds a turn, `senders` those whose messages are under way at the same time. `noticed`: somebody
+    is told of changes of status. `hurried`: turns take long now and then, and are computed on a thread."""
+
+    settings: EngineSettings
+    transitions: int
+    senders: int
+    noticed: bool
+    hurried: bool
+
+    @property
+    def secretive(self) -> bool:
+        return bool(self.settings.sensitive)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        with ExitStack() as bounds:
+            bounds.enter_context(patch.object(machine_run, "MAX_TRANSITIONS", self.transitions))
+            bounds.enter_context(patch.object(messages, "_SENDERS", self.senders))
+            yield
+
+
+def conditions_of(chance: Random, *, steady: bool) -> Conditions:
+    """`steady`: how an execution ends is not to depend on secrets, which have another name each time."""
+    settings = EngineSettings(
+        in_flight=chance.choice((1, 3, 1000)),
+        timer_window=chance.choice((2_000, 60_000, 600_000)),
+        idle_executions=chance.choice((0, 2, 256)),
+        retention_days=0,
+        transitions=chance.choice((None, None, None, (5, 20))),
+        sensitive={} if steady or chance.random() < 0.6 else {"*": SECRET},
+    )
+    return Conditions(
+        settings=settings,
+        transitions=chance.choice((1_000, 1_000, 5, 1)),
+        senders=chance.choice((1_000, 2)),
+        noticed=chance.random() < 0.4,
+        hurried=chance.random() < 0.3,
+    )
+
+
+class FixedKeys:
+    """A source of keys that outlives the server. See `KeySource`."""
+
+    async def load(self) -> Keys:
+        return Keys([Key.of(bytes(range(KEY_BYTES)))])
+
+
+class EveryNotice:
+    """Somebody is to be told of all executions, and is not there. See `Notices`."""
+
+    def wants(self, machine_arn: str) -> bool:
+        return True
+
+    def told(self) -> None:
+        """They wait in the outbox."""
+
+
+def stopwatch(chance: Random, now: Callable[[], float], *, hurried: bool) -> Callable[[], float]:
+    """The clock that the server takes its own time by: where it is hurried, work takes long now and then."""
+    spent = 0.0
+
+    def read() -> float:
+        nonlocal spent
+        if hurried and chance.random() < 0.05:
+            spent += 0.02
+        return now() + spent
+
+    return read
