@@ -9,6 +9,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio.events import _get_running_loop, _set_running_loop
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,7 @@ from contextlib import suppress
 from contextvars import Context
 from random import Random
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 from tests.simulation.agenda import Agenda, Entry
 
@@ -73,7 +75,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def bury(self) -> None:
         """Let go of what has died, in quiet. Everything else of the world has ended by now."""
-        with self:
+        with self, patch.object(sys, "unraisablehook", lambda _: None):
             while self._tasks:  # what ends may begin something in turn
                 task = self._tasks.pop()
                 if not task.done():
