@@ -11,6 +11,8 @@
 #   make jsonata-suite run JSONata's official test suite; VERBOSE=--verbose tells each failing case
 #   make bench         the benchmarks; BENCH="chain polls" runs some of them
 #   make bench-large   those of 100,000 executions and more, once each
+#   make bench-peers   Stepwell beside its peers; PEERS="moto Restate" runs some of them
+#   make profile       where a server's time goes under load
 #   make wheel         build dist/*.whl
 
 PYTHON ?= python3
@@ -19,7 +21,8 @@ RUN := $(VENV)/bin/python
 CONFORMANCE := $(or $(STEPWELL_CONFORMANCE),../shared/conformance)
 SOURCES := stepwell apps tests benchmarks tools
 
-.PHONY: help demo test check conformance fuzz faults kill soak jsonata-suite bench bench-large wheel clean
+.PHONY: help demo test check conformance fuzz faults kill soak jsonata-suite bench bench-large bench-peers profile \
+	wheel clean
 
 help:
 	@sed -n '3,/^$$/s/^#//p' Makefile
@@ -80,6 +83,16 @@ bench: $(VENV)/.installed-all
 
 bench-large: $(VENV)/.installed-all
 	$(RUN) -m benchmarks --large $(BENCH)
+
+bench-peers: $(VENV)/.installed-all
+	$(RUN) -m benchmarks.peers $(PEERS)
+
+$(VENV)/.installed-profile: $(VENV)/.installed-all
+	$(RUN) -m pip install --quiet --disable-pip-version-check --group profile
+	@touch $@
+
+profile: $(VENV)/.installed-profile
+	$(RUN) -m benchmarks.profile
 
 wheel: $(VENV)/.installed-all
 	$(RUN) -m build --wheel

@@ -45,6 +45,7 @@ class Connection:
         self._writer = writer
         self._host = host
         self._headers = headers
+        self.closing = False  # the server has said that it answers no more requests here
 
     @classmethod
     async def open(cls, url: str, headers: str = "") -> Connection:
@@ -63,6 +64,7 @@ class Connection:
             self._writer.write(request(self._host, operation, body, self._headers))
             head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
             took = time.perf_counter() - began
+            self.closing = b"connection: close" in head
             at = head.index(b"content-length:") + 15
             answer = await self._reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
         if b" 200 " not in head[:16]:
@@ -71,8 +73,8 @@ class Connection:
 
     async def send(self, method: str, path: str, body: bytes = b"", prefer: str = "") -> tuple[int, bytes]:
         """The status and the body of the answer to any request; `body` is JSON."""
-        preference = f"Prefer: {prefer}\r\n" if prefer else ""
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n{preference}"
+        more = self._headers + (f"Prefer: {prefer}\r\n" if prefer else "")
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n{more}"
         async with asyncio.timeout(PATIENCE):
             self._writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             answered = (await self._reader.readuntil(b"\r\n\r\n")).lower()

@@ -32,7 +32,8 @@ def rounds(
         tell(f"{name}, run {number} of {times}")
         with tempfile.TemporaryDirectory(prefix="stepwell-bench-", dir=parent, ignore_cleanup_errors=True) as folder:
             try:
-                runs.append(_run(name, workload.seconds, scale, Path(folder)))
+                words = ["benchmarks.one", name, folder, "--scale", str(scale)]
+                runs.append(one_run(words, workload.seconds, Path(folder)))
             except RunFailed as failed:
                 tell(f"{name}, run {number} of {times} failed: {failed}")
                 failures.append(Failure(name, f"run {number} of {times}: {failed}"))
@@ -43,8 +44,9 @@ class RunFailed(Exception):
     """A run gave no figures; the message says why."""
 
 
-def _run(name: str, seconds: float, scale: float, folder: Path) -> list[Sample]:
-    command = [sys.executable, "-m", "benchmarks.one", name, str(folder), "--scale", str(scale)]
+def one_run(module: Sequence[str], seconds: float, folder: Path) -> list[Sample]:
+    """What one run tells: of a module with its arguments, which writes it to the folder. Raises RunFailed."""
+    command = [sys.executable, "-m", *module]
     with (folder / "errors.log").open("w+b") as errors:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors, start_new_session=True)
         try:
