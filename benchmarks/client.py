@@ -71,10 +71,12 @@ class Connection:
             raise Failed(f"{operation}: {answer.decode(errors='replace')[:500]}")
         return answer, took
 
-    async def send(self, method: str, path: str, body: bytes = b"", prefer: str = "") -> tuple[int, bytes]:
-        """The status and the body of the answer to any request; `body` is JSON."""
+    async def send(
+        self, method: str, path: str, body: bytes = b"", prefer: str = "", media_type: str = "application/json"
+    ) -> tuple[int, bytes]:
+        """The status and the body of the answer to any request."""
         more = self._headers + (f"Prefer: {prefer}\r\n" if prefer else "")
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n{more}"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: {media_type}\r\n{more}"
         async with asyncio.timeout(PATIENCE):
             self._writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             answered = (await self._reader.readuntil(b"\r\n\r\n")).lower()

@@ -57,14 +57,24 @@ def _ministack_environment(port: int, folder: Path) -> Mapping[str, str]:
     return {"GATEWAY_PORT": str(port), "PERSIST_STATE": "1", "STATE_DIR": str(folder / "state"), "LOG_LEVEL": "ERROR"}
 
 
+# The last versions that ask for no account: 4.14 needs Python 3.13. What their requirements lead to today does not let
+# them start, so five of them are named as well.
+_LOCALSTACK = (
+    f"localstack-core[runtime]=={'4.14.0' if sys.version_info >= (3, 13) else '4.7.0'}",
+    "cbor2<6",
+    "cryptography<46",
+    "psutil<7",
+    "pyopenssl<26",
+    "service-identity",
+)
+
 AWS: tuple[AwsPeer, ...] = (
     _Stepwell("Stepwell", "a server, SQLite", "stepwell", (), _stepwell, _stepwell_environment, has_function=True),
     AwsPeer(
         "LocalStack",
         "a server, in memory",
         "localstack-core",
-        # Later ones ask for an account; this one does not start with what its requirements lead to today.
-        ("localstack-core[runtime]==4.14.0", "cbor2<6", "cryptography<46", "pyopenssl<26", "service-identity"),
+        _LOCALSTACK,
         _localstack,
         _localstack_environment,
     ),

@@ -85,7 +85,7 @@ def test_a_report_replaces_its_own_place_only(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "bench.json").read_text())["figures"][0]["runs"] == [1]
 
 
-@pytest.mark.parametrize("report", ["bench", "large", "peers"])
+@pytest.mark.parametrize("report", ["bench", "large", "peers", "profile"])
 def test_every_report_has_its_place_on_the_page(report: str) -> None:
     text = PAGE.read_text("utf-8")
     assert text.count(f"<!-- {report}: begin -->") == text.count(f"<!-- {report}: end -->") == 1
