@@ -90,8 +90,8 @@ def _serve(channel: Channel, frames: Iterator[tuple[Head, bytes]], handler: Hand
     for head, event in frames:
         call = cast(Call, head)
         channel.sole_request = call["request_id"]
-        if call["trace"] is not None or traced:
-            traced = _set_trace(call["trace"] or {})
+        if call.get("trace") is not None or traced:
+            traced = _set_trace(call.get("trace") or {})
         try:
             payload = marshal(handler(json.loads(event), context(channel, call, timeout)))
         except SystemExit as leaving:

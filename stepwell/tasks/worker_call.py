@@ -38,7 +38,7 @@ def context(channel: Channel, call: Call, timeout: float) -> LambdaContext:
         timeout=timeout,
         idempotency_key=call["idempotency_key"],
         client_context=call["client_context"],
-        trace=call["trace"] or {},
+        trace=call.get("trace") or {},
         report=report,
     )
 

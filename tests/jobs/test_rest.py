@@ -7,6 +7,7 @@ import time
 
 import httpx
 
+from stepwell.engine.trace import headers_of
 from tests.jobs.conftest import Houses
 from tests.jobs.sample_app import app
 
@@ -208,3 +209,13 @@ async def test_an_address_below_jobs_that_nothing_is_at_is_a_problem(houses: Hou
             answer = await house.http.get(path)
             assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
         assert (await house.http.get("/jobs/")).json() == {"jobs": [], "next": None}
+
+
+async def test_a_job_is_part_of_the_trace_that_it_was_asked_for_in(houses: Houses) -> None:
+    given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    async with houses.open(app) as house:
+        await house.start("trends", TRENDS, traceparent=given, tracestate="vendor=1")
+        work = await house.work()
+        assert work.task.trace is not None
+        assert headers_of(work.task.trace) == {"traceparent": given, "tracestate": "vendor=1"}
+        work.done({"terms": []})

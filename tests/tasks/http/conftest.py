@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from stepwell.engine.dispatch import Outcome, Task
 from stepwell.language.resource import parse_resource
@@ -109,10 +110,10 @@ def invoke(task: Callable[..., Task], api: Api, connections: Known) -> Invoke:
     """`await invoke(RequestBody={...})`: the outcome of a POST to the API, with what a test says otherwise."""
     integration = HttpInvoke(connections, Targets(["127.0.0.1"]))
 
-    async def call(integration: HttpInvoke = integration, **given: Any) -> Outcome:
+    async def call(integration: HttpInvoke = integration, trace: str | None = None, **given: Any) -> Outcome:
         usual = {"ApiEndpoint": f"{api.url}/orders", "Method": "POST", "Authentication": {"ConnectionArn": ARN}}
         asked = task(parse_resource("arn:aws:states:::http:invoke"), json.dumps({**usual, **given}))
-        (outcome,) = [outcome async for outcome in integration.run(asked)]
+        (outcome,) = [outcome async for outcome in integration.run(replace(asked, trace=trace))]
         return outcome
 
     return call

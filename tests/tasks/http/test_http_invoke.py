@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded
+from stepwell.engine.trace import Trace
 from stepwell.tasks.http import client
 from stepwell.tasks.http.connection import ApiKey, Connection, OAuth, Parameter, Parameters
 from stepwell.tasks.http.targets import Targets
@@ -423,3 +424,12 @@ def tls(tmp_path: Path) -> Callable[..., int]:
         return port
 
     return start
+
+
+async def test_the_trace_of_a_task_is_handed_on_unless_the_state_sets_one(api: Api, invoke: Invoke) -> None:
+    line = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", True, state="vendor=1").encode()
+    await invoke(trace=line)
+    await invoke(trace=line, Headers={"traceparent": "mine"})
+    first, second = [{name.lower(): value for name, value in got.headers.items()} for got in api.got]
+    assert first["traceparent"] == "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert (first["tracestate"], second["traceparent"]) == ("vendor=1", "mine")
