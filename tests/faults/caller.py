@@ -14,6 +14,10 @@ from http.client import HTTPConnection
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+RESTS: dict[str, Any] = {
+    "Rest": {"Type": "Wait", "Seconds": 1, "Next": "Done"},
+    "Done": {"Type": "Pass", "End": True},
+}
 ARN = "arn:aws:states:us-east-1:123456789012:"
 ROLE = "arn:aws:iam::123456789012:role/x"
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +27,14 @@ _BEGUN = re.compile(rb"(?P<pid>\d+) +(?P<name>\w+)\((?P<arguments>.*?) *<unfinis
 _RESUMED = re.compile(rb"(?P<pid>\d+) +<\.\.\. (?P<name>\w+) resumed>(?P<rest>.*)$")
 _TEXT = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"')
 _DESCRIPTOR = re.compile(rb"(?:\d+|AT_FDCWD)<((?:\\x[0-9a-f]{2})*)>")
+
+
+def can_trace() -> bool:
+    """Whether processes can be traced here: containers may forbid it."""
+    if sys.platform != "linux" or shutil.which("strace") is None:
+        return False
+    tried = subprocess.run(["strace", "-qq", "-e", "trace=fsync", "true"], capture_output=True, timeout=20, check=False)
+    return tried.returncode == 0
 
 
 def strace(log: Path) -> list[str]:

@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests import server
-from tests.faults.caller import ARN, Caller, until
-from tests.faults.test_disk import RESTS
+from tests.faults.caller import ARN, RESTS, Caller, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

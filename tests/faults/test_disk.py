@@ -16,12 +16,12 @@ import pytest
 
 from tests import server
 from tests.faults import journal
-from tests.faults.caller import Caller, until
+from tests.faults.caller import RESTS, Caller, until
 from tests.faults.soundness import faults
+from tests.faults.syscalls import can_trace
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits of another process, mounts")
 
-RESTS = {"Rest": {"Type": "Wait", "Seconds": 1, "Next": "Done"}, "Done": {"Type": "Pass", "End": True}}
 WORKS = {
     "Work": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
     | {"Parameters": {"FunctionName": "work", "Payload": {"n": 1}}, "ResultSelector": {"n.$": "$.Payload.n"}}
@@ -120,6 +120,31 @@ def test_a_full_disk_is_told_and_got_over(
             assert "nothing can be stored: " in said
             assert "takes commits again" in said
         assert running.terminate() == 0
+
+
+@pytest.mark.skipif(not can_trace(), reason="no strace, or no right to trace: tools/install_packages.sh strace")
+def test_a_disk_that_fails_to_sync_is_told_and_got_over(tmp_path: Path) -> None:
+    """The kernel says EIO some dozen times in a row, as it does of a disk that is about to go."""
+    failing = ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync"]
+    failing += ["-e", "inject=fdatasync:error=EIO:when=30..45"]  # counted in each thread: one does all the commits
+    with server.serving(tmp_path, prefix=failing) as running:
+        client = Caller(running.port)
+        machine = client.create("Rests", RESTS)
+        kept, refused = [], 0
+        for n in range(60):
+            answer = client.ask("StartExecution", stateMachineArn=machine, name=f"e{n}", input="{}")
+            if answer.status == 200:
+                kept.append(answer.body["executionArn"])
+            else:
+                assert (answer.status, answer.error) == (503, "ServiceUnavailable")
+                refused += 1
+        assert refused > 0
+        running.kill()
+    with server.serving(tmp_path) as running:
+        client = Caller(running.port)
+        for arn in kept:
+            assert client.end_of(arn)["status"] == "SUCCEEDED"
+            assert faults(client.history(arn), "SUCCEEDED") == []
 
 
 def lost(client: Caller, machine: str) -> str:

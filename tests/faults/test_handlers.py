@@ -19,13 +19,14 @@ from tests.faults import processes
 from tests.faults.caller import Caller
 from tests.faults.soundness import faults
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
-    pytest.mark.timeout(600),
-]
-
 LONG = os.environ.get("STEPWELL_FAULTS") == "long"
 MEGABYTES = 1000 if LONG else 60
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+    pytest.mark.timeout(2400 if LONG else 300),
+]
+
 # What a state machine is told: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 ENDS = {
     "leaks": ("FAILED", "MemoryError", ""),
@@ -92,7 +93,7 @@ def test_each_fails_for_itself_and_nothing_is_left(tmp_path: Path, end: str) -> 
             for arn in tame:
                 assert client.end_of(arn)["status"] == "SUCCEEDED"
             for name, arn in wild.items():
-                row, (status, error, cause) = client.end_of(arn, 240), ENDS[name]
+                row, (status, error, cause) = client.end_of(arn, 900 if LONG else 120), ENDS[name]
                 assert (name, row["status"], row.get("error")) == (name, status, error), row.get("cause")
                 assert (cause or "") in row.get("cause", ""), name
                 assert faults(client.history(arn), status) == []

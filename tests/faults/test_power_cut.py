@@ -30,7 +30,7 @@ from stepwell.store.sqlite.executions import find
 from stepwell.store.sqlite.files import open_files
 from tests import server
 from tests.faults.disk import Disk
-from tests.faults.syscalls import Said, read, strace, wait_for_end
+from tests.faults.syscalls import Said, can_trace, read, strace, wait_for_end
 
 LONG = os.environ.get("STEPWELL_FAULTS") == "long"
 EXECUTIONS, CUTS = (60, 3000) if LONG else (12, 150)
@@ -61,16 +61,8 @@ MACHINES: dict[str, Any] = {
 }
 
 
-def _works() -> bool:
-    """Whether processes can be traced here: containers may forbid it."""
-    if sys.platform != "linux" or shutil.which("strace") is None:
-        return False
-    tried = subprocess.run(["strace", "-qq", "-e", "trace=fsync", "true"], capture_output=True, timeout=20, check=False)
-    return tried.returncode == 0
-
-
 pytestmark = [
-    pytest.mark.skipif(not _works(), reason="no strace, or no right to trace: tools/install_packages.sh strace"),
+    pytest.mark.skipif(not can_trace(), reason="no strace, or no right to trace: tools/install_packages.sh strace"),
     pytest.mark.timeout(3600 if LONG else 180),
 ]
 

@@ -62,7 +62,7 @@ def crashes(event: Any, context: Any) -> None:
     ctypes.string_at(0)
 
 
-@app.function("prints", timeout=120)
+@app.function("prints", timeout=900)
 def prints(event: Any, context: Any) -> Any:
     """By Python's way and by the back door."""
     for _ in range(SIZE // 200_000):
@@ -71,7 +71,7 @@ def prints(event: Any, context: Any) -> Any:
     return "printed"
 
 
-@app.function("prints_one_line", timeout=120)
+@app.function("prints_one_line", timeout=900)
 def prints_one_line(event: Any, context: Any) -> Any:
     for _ in range(SIZE // 1_000_000):
         sys.stdout.write("z" * 1_000_000)
