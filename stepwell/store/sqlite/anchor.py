@@ -4,7 +4,7 @@ A file that is removed or replaced while it is open goes on taking writes, and a
 SQLite does not look; this does, after every commit and before its answer.
 
 Rules that must stay true here:
-- The descriptor is opened after SQLite's own, and closed after them: POSIX drops all of a process's locks on a file
+- Descriptors are opened after SQLite's own, and closed after them: POSIX drops all of a process's locks on a file
   with the first descriptor that it closes.
 - A file that was moved away and back is taken again; one that was cut or overwritten never is.
 - A look costs a few microseconds: nothing is read but the heads of the files.
@@ -13,6 +13,7 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
@@ -35,12 +36,13 @@ class Anchor:
         self._path = path
         self._files = [path.with_name(path.name + suffix) for suffix in _SUFFIXES]
         self._known = [_identity(file.stat()) for file in self._files]
-        self._database = os.open(self._files[0], os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self._log = os.open(self._files[1], os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            os.close(self._database)
-            raise
+        with ExitStack() as on_failure:
+            self._descriptors: list[int] = []
+            for file in self._files:
+                self._descriptors.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
+                on_failure.callback(os.close, self._descriptors[-1])
+            on_failure.pop_all()
+        self._database, self._log, _ = self._descriptors
         self._size = self._log_size = 0
         self._salt = b""
         self._damage: str | None = None
@@ -59,12 +61,12 @@ class Anchor:
     def check(self) -> None:
         """Raises StoreLost where a file is not in its place, or not as it was left."""
         self._away = True
-        for file, known in zip(self._files, self._known, strict=True):
+        for file, descriptor, known in zip(self._files, self._descriptors, self._known, strict=True):
             try:
-                found = _identity(file.stat())
+                found = file.stat()
             except OSError:
                 raise self._gone(f"{file} was removed") from None
-            if found != known:
+            if _identity(found) != known and not _looks_like(found, os.fstat(descriptor)):
                 raise self._gone(f"{file} was replaced by another file")
         self._away = False
         if self._damage is None:
@@ -77,8 +79,8 @@ class Anchor:
             )
 
     def close(self) -> None:
-        os.close(self._log)
-        os.close(self._database)
+        for descriptor in self._descriptors:
+            os.close(descriptor)
 
     def _database_damage(self) -> str | None:
         head, size = os.pread(self._database, _HEAD, 0), os.fstat(self._database).st_size
@@ -110,3 +112,9 @@ class Anchor:
 
 def _identity(found: os.stat_result) -> _Identity:
     return found.st_dev, found.st_ino
+
+
+def _looks_like(found: os.stat_result, held: os.stat_result) -> bool:
+    """Whether these are one file after all: on some file systems (folders of a host, in a virtual machine) a file's
+    number changes by itself."""
+    return (found.st_size, found.st_mtime_ns) == (held.st_size, held.st_mtime_ns)
