@@ -14,13 +14,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import Coroutine, Sequence
 
 from stepwell.engine.clock import Clock
 from stepwell.engine.committer import Answered, Committer
 from stepwell.engine.errors import AlreadyStarted, Refused
 from stepwell.engine.first_turns import first_turns
+from stepwell.engine.idle import Idle
 from stepwell.engine.live import Live, Post, restore
 from stepwell.engine.notices import told_by
 from stepwell.engine.outside import Outside
@@ -56,9 +56,8 @@ class Driver:
         self._committer = committer
         self._clock = clock
         self._outside = outside
-        self._idle_bound = idle
         self._live: dict[int, Live] = {}
-        self._idle: OrderedDict[int, Live] = OrderedDict()
+        self._idle = Idle(idle)
         self._pumps: set[asyncio.Task[None]] = set()
         self._winding_down = False
         self.doomed: set[int] = set()  # ids of machines whose executions enter no further state
@@ -85,7 +84,7 @@ class Driver:
         live = self._live.get(key)
         if live is None:
             live = self._live[key] = Live(key)
-        self._idle.pop(key, None)
+        self._idle.take(key)
         live.inbox.append(post)
         self._pump(live)
 
@@ -323,7 +322,7 @@ class Driver:
         live.discarded = True
         live.pumping = False
         del self._live[live.key]
-        self._idle.pop(live.key, None)
+        self._idle.take(live.key)
         for post in (*live.after_commit, *live.inbox):
             self._fail(post, error)
         live.after_commit.clear()
@@ -345,11 +344,9 @@ class Driver:
         if live.execution.status != "RUNNING":
             self._live.pop(live.key, None)
             return
-        self._idle[live.key] = live
-        self._idle.move_to_end(live.key)
-        if len(self._idle) > self._idle_bound:
-            key, _ = self._idle.popitem(last=False)
-            self._live.pop(key, None)
+        gone = self._idle.keep(live, self._clock.now())
+        if gone is not None:
+            self._live.pop(gone, None)
 
     # -- what nobody asks for
 

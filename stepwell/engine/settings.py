@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 class EngineSettings(Struct, frozen=True):
     """`in_flight` bounds the tasks that are dispatched at once; more wait in the outbox, on disk. `timer_window` is how
-    far ahead timers are held in memory. `idle_executions` is how many executions that merely wait stay in memory.
+    far ahead timers are held in memory. `idle_executions` is how many that merely wait stay in memory (see `Idle`).
 
     `express_executions` bounds the Express executions under way, `express_limit` the time that each of them may take,
     `express_log_bytes` what the logs of all of them may take in memory. `retention_days` after its end an execution

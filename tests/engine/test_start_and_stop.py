@@ -165,6 +165,18 @@ async def test_what_merely_waits_leaves_memory(house: House) -> None:
     assert house.engine._driver._live == {}
 
 
+async def test_what_goes_on_in_a_moment_stays_in_memory_while_it_is_small(house: House) -> None:
+    house.settings = EngineSettings(idle_executions=1)
+    await house.restart()
+    pause = await house.machine({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}})
+    small = [await house.start(pause) for _ in range(5)]
+    for _ in range(5):
+        await house.start(pause, {"text": "x" * 5_000})
+    kept = house.engine._driver._live.keys()
+    assert len(kept) == len(small) + 1
+    assert kept >= {(await house.row(each)).new.key for each in small}
+
+
 async def test_a_watcher_is_told_of_new_events_of_the_end_and_of_a_stop(house: House) -> None:
     started = await house.start(await house.machine(REST))
     key = (await house.row(started)).new.key
