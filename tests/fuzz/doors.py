@@ -8,17 +8,20 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Final
 
 from stepwell.api.service_model import INPUTS
+from stepwell.auth.table import read_table
 from tests.api.conftest import CALLBACK, PASS, ROLE, WAIT
 from tests.api.sound import FAIL, MAP, WORK
 from tests.fuzz import operations
 from tests.fuzz.mutations import ODD, mutations
-from tests.fuzz.target import Target
+from tests.fuzz.target import Fault, Target
 from tests.fuzz.world import World, aws_request, http_request
 
 _PREFIX: Final = "arn:aws:states:us-east-1:123456789012"
@@ -360,6 +363,51 @@ def _changed(random: Random, text: bytes, begin: int) -> bytes:
     return text[:at] + word + text[min(end, at + random.randrange(6)) :]
 
 
+# -- a server that asks who is calling
+
+
+@cache
+def guarded_world() -> World:
+    """A server of this process that knows one token and one access key."""
+    token = {"me": {"sha256": "0" * 64}}
+    key = {"AKIDEXAMPLE": {"secret": "a-secret-of-more-than-16-characters"}}
+    return World(auth=read_table({"tokens": token, "keys": key}, Path("stepwell.toml")))
+
+
+_CREDENTIALS: Final = (
+    *(b"Bearer x", b"Bearer eyJhbGciOiJub25lIn0.eyJpc3MiOiJhIn0.", b"bearer", b"Basic YTpi", b"AWS4-HMAC-SHA256", b""),
+    b"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/states/aws4_request, SignedHeaders=host;x-amz-date, "
+    b"Signature=" + b"0" * 64,
+)
+_OPEN: Final = re.compile(rb"[A-Z]+ /(health|ready|jobs/docs(\.js|\.css)?)(/|\?[^ ]*)? |OPTIONS ")
+
+
+def auth_inputs(seed: int) -> Iterator[bytes]:
+    """Requests at all doors, with credentials that are none, without end."""
+    random, seeds = Random(f"auth {seed}"), [request for of_door in DOORS.values() for request in of_door]
+    credentials = mutations(
+        f"auth {seed}", _CREDENTIALS, (b"AKIDEXAMPLE", b"/", b";", b",", b"=", b"X-Amz-Signature=", b"Z")
+    )
+    while True:
+        line, headers, body = _parts(random.choice(seeds))
+        given = next(credentials).replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"")[:2_000]
+        if random.random() < 0.2:
+            line = line.replace(
+                b" HTTP", (b"&" if b"?" in line else b"?") + b"X-Amz-Signature=0&X-Amz-Algorithm=AWS4-HMAC-SHA256 HTTP"
+            )
+        else:
+            headers = [*headers, b"Authorization: " + given]
+        if random.random() < 0.5:
+            headers = [*headers, b"X-Amz-Date: 20260101T000000Z"]
+        yield b"\r\n".join((line, *headers)) + b"\r\n\r\n" + body
+
+
+def _knock_guarded(data: bytes) -> None:
+    status, _, body = guarded_world().knock(data)
+    if 200 <= status < 300 and not _OPEN.match(data):
+        raise Fault(f"nobody was asked: {body[:200]!r}")
+
+
 def _knock(data: bytes) -> None:
     world().knock(data)
 
@@ -373,5 +421,6 @@ def _door(name: str) -> Target:
 TARGETS: Final[Sequence[Target]] = (
     Target("http-operations", _knock, (), (), (), short=740, weight=0.3, guided=False, make=operation_inputs),
     *map(_door, DOORS),
+    Target("http-auth", _knock_guarded, (), (), (), short=150, weight=0.1, guided=False, make=auth_inputs),
 )
 """What is asked over HTTP, of one server in this process."""
