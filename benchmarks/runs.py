@@ -63,7 +63,11 @@ def one_run(module: Sequence[str], seconds: float, folder: Path) -> list[Sample]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill what the run has left behind: the group is the session that it was started in."""
+    """End the run, and kill what it has left behind: the group is the session that it was started in."""
+    if process.poll() is None:
+        process.terminate()  # a run whose servers have groups of their own ends them now
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(15)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

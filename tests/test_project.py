@@ -39,6 +39,7 @@ def section(page: str, title: str) -> str:
         ("For tests", PROJECT["dependency-groups"]["test"]),
         ("For conformance", PROJECT["dependency-groups"]["conformance"]),
         ("For checks", PROJECT["dependency-groups"]["check"]),
+        ("For profiles", PROJECT["dependency-groups"]["profile"]),
     ],
 )
 def test_every_dependency_is_justified(title: str, requirements: list[str]) -> None:

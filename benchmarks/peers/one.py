@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -38,7 +39,10 @@ def main() -> int:
 
 
 async def measured(name: str, workload: str, place: Place, cache: Path) -> Sequence[Sample]:
-    return await PEERS[name].measure(workload, place, cache)
+    """What a peer gives; a request to end cancels it, so that its servers end as well."""
+    task = asyncio.ensure_future(PEERS[name].measure(workload, place, cache))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from benchmarks import machines
-from benchmarks.client import MACHINE_ARN, Connection, Failed, all_ended, create, flood, starts
+from benchmarks.client import MACHINE_ARN, Connection, Failed, all_ended, create, flood, one, starts
 from benchmarks.figure import Sample, at_most, percentile
 from benchmarks.footprint import idle_share, resident, stored
 from benchmarks.seed import seed
@@ -37,12 +38,15 @@ async def _asleep(full: int, place: Place) -> Sequence[Sample]:
             await create(server.url, machine, machines.SLEEP)
         await flood(server.url, "StartExecution", few[: last // 10], CONNECTIONS)  # warms up
         empty = await flood(server.url, "StartExecution", few, CONNECTIONS)
+        await create(server.url, "Chain", machines.chain(1_000))
+        quick = await _chain(server.url)
         server.terminate()
         await seed(file, "Sleep", count - 2 * last - last // 10, machines.LONG)
 
         server = start(place.folder)
         await flood(server.url, "StartExecution", few[: last // 10], CONNECTIONS)
         full_store = await flood(server.url, "StartExecution", few, CONNECTIONS)
+        slow = await _chain(server.url)
         held, size = resident(server.process.pid), stored(place.folder)
         await asyncio.sleep(1)
         idle = await idle_share(server.process.pid, 30 * min(1, place.scale))
@@ -65,12 +69,26 @@ async def _asleep(full: int, place: Place) -> Sequence[Sample]:
         Sample(f"{name}: memory of the server", held / 1e6, "MB", at_most(200)),
         Sample(f"{name}: processor while idle, over 30 s", idle, "%", at_most(0.5)),
         Sample(f"{name}: p99 of StartExecution, by an empty store's", ratio, "", at_most(1.2), times),
+        Sample(f"{name}: a transition, by an empty store's", slow / quick, "", at_most(1.2)),
         Sample(f"{name}: disk a sleeper", size / count, "bytes"),
         Sample(f"{name}: from kill -9 to the first answer", answered, "s", at_most(2)),
         Sample(f"{name}: the same, {due:,} due meanwhile", answered_due, "s", at_most(2)),
         Sample(f"{name}: {due:,} due meanwhile have all fired", fired, "s", at_most(30), "none missed"),
         Sample(f"{name}: memory of the server then", after / 1e6, "MB", at_most(200)),
     )
+
+
+async def _chain(url: str) -> float:
+    """Seconds that an execution of 1,000 Pass states takes, the middle of some."""
+    connection = await Connection.open(url)
+    await one(connection, "Chain")
+    took = []
+    for _ in range(9):
+        began = time.perf_counter()
+        await one(connection, "Chain")
+        took.append(time.perf_counter() - began)
+    connection.close()
+    return statistics.median(took)
 
 
 async def _again(folder: Path) -> tuple[Server, float, float]:
