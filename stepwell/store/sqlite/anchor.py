@@ -58,6 +58,11 @@ class Anchor:
         """Whether a file was cut or overwritten."""
         return self._damage is not None
 
+    @property
+    def log_size(self) -> int:
+        """Bytes that the log took at the last look."""
+        return self._log_size
+
     def check(self) -> None:
         """Raises StoreLost where a file is not in its place, or not as it was left."""
         self._away = True

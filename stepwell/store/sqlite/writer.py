@@ -21,6 +21,7 @@ from stepwell.store.protocol import Answer, TurnRecord
 from stepwell.store.sqlite.anchor import Anchor
 from stepwell.store.sqlite.faults import lies_in_the_data, translate
 from stepwell.store.sqlite.lane import AnyJob, Job, Lane, MakeQueue
+from stepwell.store.sqlite.log_bound import LogBound
 from stepwell.store.sqlite.turns import Group
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class Writer:
         self._connection = connection
         self._path = path
         self._anchor = anchor
+        self._log_bound = LogBound(connection)
         self._failing_since: float | None = None
         self._lane = queue("stepwell-store-writer", self._serve, None)
 
@@ -71,6 +73,7 @@ class Writer:
         error = self._attempt(batch)
         self._tell(error)
         if error is None:
+            self._log_bound.keep(self._anchor.log_size)
             return
         if len(batch) > 1 and lies_in_the_data(error):
             for job in batch:
