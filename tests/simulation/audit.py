@@ -7,12 +7,14 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from stepwell.engine.reading import read_history
+from stepwell.engine.records import NOTICE
 from stepwell.machine.history import Event
 from stepwell.store.protocol import EventRecord, ExecutionRow, Store
 
@@ -22,6 +24,7 @@ TERMINAL: Final = frozenset(f"Execution{end}" for end in ("Succeeded", "Failed",
 _ENDINGS: Final = ("Succeeded", "SubmitFailed", "Failed", "TimedOut")
 _FAMILIES: Final = ("LambdaFunction", "Activity", "Task")
 _MANY: Final = 1_000_000
+_PAGE: Final = 500
 
 
 class Broken(AssertionError):
@@ -87,6 +90,25 @@ class Audit:
         self.look(list(self.known))
         for what, holds in self.promises:
             self._keep(what, holds)
+
+    def check_notices(self) -> None:
+        """Each change of status has a notice, and each notice is of one. Called when all executions have ended."""
+        told: dict[int, list[str]] = {}
+        after = (0, -1)
+        while rows := now(self.store.outbox(NOTICE, after, _PAGE)):
+            for row in rows:
+                told.setdefault(row.key, []).extend(json.loads(row.effect.data)[0])
+            after = (rows[-1].key, rows[-1].effect.id)
+        for key, known in self.known.items():
+            new, change = known.row.new, known.row.change
+            if not known.logged or ":mapRun:" in new.arn or new.map_run_arn is not None:
+                continue
+            statuses = told.get(key, [])
+            begins = statuses.count("RUNNING")
+            if begins != change.redrive_count + 1 or len(statuses) != begins * 2 or statuses[-1] != change.status:
+                raise Broken(
+                    f"{new.arn} is {change.status}, redriven {change.redrive_count} times; told are {statuses}"
+                )
 
     def find(self, arn: str) -> Known | None:
         """An execution as it is on the disk now."""

@@ -47,6 +47,7 @@ class Start:
     at: float
     virtual: bool = False
     later: tuple[Act, ...] = ()
+    waits: bool = False  # for the end of an Express execution, in the very call
 
     @property
     def arn(self) -> str:
@@ -55,29 +56,33 @@ class Start:
 
 @dataclass(frozen=True)
 class Plan:
-    """`machines` are names, types and definitions. The executions of a `steady` plan end in the same way whatever
-    happens; see `definitions`."""
+    """`machines` are names, types, definitions and configurations. The executions of a `steady` plan end in the same
+    way whatever happens; see `definitions`."""
 
     steady: bool
-    machines: tuple[tuple[str, str, str], ...]
+    machines: tuple[tuple[str, str, str, str], ...]
     starts: tuple[Start, ...]
 
     @property
     def workers(self) -> list[str]:
         """The activities that are worked on."""
-        return sorted({name for _, _, text in self.machines for name in _ACTIVITY.findall(text)})
+        return sorted({name for _, _, text, _ in self.machines for name in _ACTIVITY.findall(text)})
 
 
 def plan_of(seed: int) -> Plan:
     chance = stream(seed, "plan")
     steady = chance.random() < 0.6
-    machines = [("Child", "STANDARD", json.dumps(_CHILD)), ("Quick", "EXPRESS", json.dumps(_QUICK))]
+    machines = [
+        ("Child", "STANDARD", json.dumps(_CHILD), "{}"),
+        ("Quick", "EXPRESS", json.dumps(_QUICK), _logging(chance)),
+    ]
     starts: list[Start] = []
     for index in range(chance.randint(1, 2)):
         express = chance.random() < 0.15
         definition = Maker(chance, steady=steady).machine(express=express)
         name = f"M{index}"
-        machines.append((name, "EXPRESS" if express else "STANDARD", json.dumps(definition)))
+        kind = "EXPRESS" if express else "STANDARD"
+        machines.append((name, kind, json.dumps(definition), _logging(chance)))
         for number in range(chance.randint(1, 3)):
             start = _start(chance, name, f"run-{index}-{number}", steady=steady, express=express)
             starts.append(start if _fits_virtual(machines[-1][2]) else replace(start, virtual=False))
@@ -93,8 +98,19 @@ def _start(chance: random.Random, machine: str, name: str, *, steady: bool, expr
             acts.append(Act(chance.choice((0.0, 0.01, 3.0, 30.0)), "stop"))
         if not steady and chance.random() < 0.4:
             acts.append(Act(chance.choice((5.0, 40.0, 200.0)), "redrive"))
+        if not steady and chance.random() < 0.4:
+            acts.append(Act(chance.choice((0.5, 3.0, 11.0)), "update"))
+        if chance.random() < 0.3:
+            acts.append(Act(chance.choice((0.0, 5.0)), "watch"))
     virtual = not express and chance.random() < 0.2
-    return Start(machine, name, GIVEN, chance.choice((0.0, 0.0, 0.5, 3.0)), virtual, tuple(acts))
+    waits = express and chance.random() < 0.4
+    return Start(machine, name, GIVEN, chance.choice((0.0, 0.0, 0.5, 3.0)), virtual, tuple(acts), waits)
+
+
+def _logging(chance: random.Random) -> str:
+    """What a machine logs; for Express ones it decides what the store keeps of them."""
+    level = chance.choice(("OFF", "ALL", "ERROR", "FATAL"))
+    return json.dumps({"loggingConfiguration": {"level": level, "includeExecutionData": chance.random() < 0.5}})
 
 
 def _fits_virtual(definition: str) -> bool:

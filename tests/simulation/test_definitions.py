@@ -13,7 +13,7 @@ from collections.abc import Collection
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, given, settings
 
 from stepwell.language.definition import program
 from stepwell.language.definition.legal import JSONPATH, LEGAL_FIELDS, QUERY_LANGUAGES, QueryLanguage
@@ -95,13 +95,3 @@ def test_every_field_of_every_other_object_is_reached(heard: Heard) -> None:
 
 def missing(heard: Heard, place: str) -> set[str]:
     return heard.allowed[place] - heard.seen[place]
-
-
-def test_a_definition_is_made_smaller_where_a_test_fails() -> None:
-    """The strategy shrinks: what fails is shown with little around it."""
-
-    def has_retrier(definition: State) -> bool:
-        return any("Retry" in state for state in definition["States"].values())
-
-    least = find(machines(), has_retrier, settings=settings(max_examples=150, deadline=None, database=None))
-    assert len(least["States"]) <= 2

@@ -33,7 +33,7 @@ from stepwell.engine.programs import definition_hash
 from stepwell.engine.requests import StartRequest
 from stepwell.engine.tokens import open_token
 from stepwell.machine.history import Event
-from stepwell.store.protocol import ActivityRow, MachineRow, StoreError
+from stepwell.store.protocol import ActivityRow, ExecutionRow, MachineRow, StoreError
 from stepwell.store.sqlite.store import SqliteStore
 from stepwell.vault.vault import Vault
 from tests.simulation.agenda import Agenda
@@ -191,6 +191,8 @@ class World:
 
     def _finish(self) -> None:
         self.audit.look_at_all()
+        if self._conditions.noticed:
+            self.audit.check_notices()
         for start in self.plan.starts:
             known = self.audit.find(self._arns.get(start.name, start.arn))
             if known is not None:
@@ -213,8 +215,8 @@ class World:
     async def _serve(self, store: SqliteStore) -> None:
         while True:
             try:
-                for name, type_, definition in self.plan.machines:
-                    self._machines[name] = await _deploy(store, name, type_, definition)
+                for name, type_, definition, configuration in self.plan.machines:
+                    self._machines[name] = await _deploy(store, name, type_, definition, configuration)
                 for behaviour in self.plan.workers:
                     arn = f"{ARN}activity:{behaviour}"
                     await store.create_activity(ActivityRow(arn, behaviour, 0), {})
@@ -361,7 +363,10 @@ class World:
 
         def answered(answer: Any) -> None:
             if isinstance(answer, ExecutionAlreadyExists | TooManyExecutions) or not isinstance(answer, Exception):
-                if not isinstance(answer, Exception):
+                if isinstance(answer, ExecutionRow):  # it has ended, and is only kept where it is logged
+                    change = answer.change
+                    self.outcomes.ends[start.name] = (change.status, change.output, change.error)
+                elif not isinstance(answer, Exception):
                     self._started(start, answer.arn)
                 self._open -= 1
                 for act in start.later:
@@ -372,7 +377,10 @@ class World:
             else:
                 raise answer
 
-        self.call(lambda engine: engine.start_execution(request), answered)
+        if start.waits:
+            self.call(lambda engine: engine.run_execution(request), answered)
+        else:
+            self.call(lambda engine: engine.start_execution(request), answered)
 
     def _started(self, start: Start, arn: str) -> None:
         text, secretive = json.dumps(start.input), self._conditions.secretive
@@ -409,10 +417,27 @@ class World:
             self.call(lambda engine: engine.stop_execution(start.arn, "Stopped", "by a client"), answered)
         elif what == "redrive":
             self.call(lambda engine: engine.redrive_execution(start.arn, "token-" + start.name), answered)
+        elif what in ("update", "watch"):
+            self._open -= 1
+            self._look_on(start, what)
         else:
             self._open -= 1
             self._open += 1
             self._client(Start(start.machine, start.name, start.input, 0.0, start.virtual))
+
+    def _look_on(self, start: Start, what: str) -> None:
+        """Change how map runs go on, or wait for the end; whoever gets no answer to this leaves it at that."""
+
+        def answered(answer: Any) -> None:
+            if isinstance(answer, Exception) and not isinstance(answer, Lost | StoreError | Stopping):
+                raise answer
+
+        if what == "watch":
+            self.call(lambda engine: engine.wait_for_end(start.arn, 30), answered)
+            return
+        for key, known in sorted(self.audit.known.items()):
+            if ":mapRun:" in known.row.new.arn:
+                self.call(lambda engine, key=key: engine.update_map_run(key, {"max_concurrency": 2}), answered)
 
     def _kept(self, start: Start, what: str, date: int) -> None:
         """What a client was answered is in the log."""
@@ -499,7 +524,7 @@ def _tells(event: Event, outcome: Outcome) -> bool:
     return isinstance(outcome, Failed) and event.details.get("error") == outcome.error
 
 
-async def _deploy(store: SqliteStore, name: str, type_: str, definition: str) -> MachineRow:
+async def _deploy(store: SqliteStore, name: str, type_: str, definition: str, configuration: str) -> MachineRow:
     arn = f"{ARN}stateMachine:{name}"
     found = await store.find_machine(arn)
     if found is not None:
@@ -514,7 +539,7 @@ async def _deploy(store: SqliteStore, name: str, type_: str, definition: str) ->
         creation_date=1000,
         update_date=1000,
         revision_id="r1",
-        configuration="{}",
+        configuration=configuration,
     )
     made = await store.create_machine(row, definition, {})
     assert made is not None
