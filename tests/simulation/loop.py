@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import warnings
 from asyncio.events import _get_running_loop, _set_running_loop
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -75,7 +76,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def bury(self) -> None:
         """Let go of what has died, in quiet. Everything else of the world has ended by now."""
-        with self, patch.object(sys, "unraisablehook", lambda _: None):
+        with self, patch.object(sys, "unraisablehook", lambda _: None), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # what was to be awaited never is
             while self._tasks:  # what ends may begin something in turn
                 task = self._tasks.pop()
                 if not task.done():
