@@ -18,6 +18,7 @@ from stepwell.engine.map_run.order import Order
 from stepwell.language.values import Json, dumps
 
 _TAIL: Final = "]}"  # of the input of a batch
+_TAKEN: Final = 2 * 1024 * 1024  # characters of inputs that are taken at once
 
 
 class Batch(Struct, frozen=True):
@@ -39,6 +40,7 @@ class Batches:
         self._alone = order.batcher is None
         self.taken = first  # items that were taken in, and those before them
         self._ready: deque[Batch] = deque()
+        self._made = self._gone = 0  # characters of inputs, each counted by one thread alone
         self._texts: list[str] = []  # of the items in the batch that is being filled
         self._cursor: Json = None
         self._most, self._room, self._head = 1, 0, ""
@@ -52,6 +54,11 @@ class Batches:
         return len(self._ready)
 
     @property
+    def size(self) -> int:
+        """How many characters those have that can be taken."""
+        return self._made - self._gone
+
+    @property
     def is_empty(self) -> bool:
         """Whether no item is left here."""
         return not self._ready and not self._texts
@@ -63,7 +70,7 @@ class Batches:
             text = dumps(order.selected(self.taken, item.value, now) if selects else item.value)
             self.taken += 1
             if self._alone:
-                self._ready.append(Batch(text, 1, item.cursor))
+                self._add(Batch(text, 1, item.cursor))
             else:
                 self._join(text, item.cursor)
 
@@ -80,10 +87,19 @@ class Batches:
     def close(self) -> None:
         """No item joins the batch that is being filled any more."""
         if self._texts:
-            self._ready.append(Batch(f"{self._head}{','.join(self._texts)}{_TAIL}", len(self._texts), self._cursor))
+            self._add(Batch(f"{self._head}{','.join(self._texts)}{_TAIL}", len(self._texts), self._cursor))
             self._texts, self._size = [], self._empty
 
+    def _add(self, batch: Batch) -> None:
+        self._made += len(batch.input)
+        self._ready.append(batch)
+
     def take(self, number: int) -> list[Batch]:
-        """The next batches that are ready, at most so many."""
-        ready = self._ready
-        return [ready.popleft() for _ in range(min(number, len(ready)))]
+        """The next batches that are ready, at most so many, and no more once they are large together."""
+        found: list[Batch] = []
+        end = self._gone + _TAKEN
+        while self._ready and len(found) < number and self._gone < end:
+            batch = self._ready.popleft()
+            self._gone += len(batch.input)
+            found.append(batch)
+        return found

@@ -25,6 +25,7 @@ from stepwell.vault.pouch import Pouch
 MOST_RUNNING = 10_000  # children at a time (AWS developer guide, "MaxConcurrency")
 _BEGUN_AT_ONCE = 100  # children in one commit
 _READ_AT_ONCE = 500  # items
+_AHEAD = 8 * 1024 * 1024  # characters of inputs that are ready, after which no more is read
 
 
 def room(progress: Progress) -> int:
@@ -85,8 +86,8 @@ class Intake:
             reading.result()
             reading = self._reading = None
         if reading is None or (reading.done() and reading.exception() is None):
-            ahead = self._end or batches.ready >= 2 * _BEGUN_AT_ONCE
-            self._reading = None if ahead else asyncio.create_task(self._read(items, batches, now))
+            enough = self._end or batches.ready >= 2 * _BEGUN_AT_ONCE or batches.size >= _AHEAD
+            self._reading = None if enough else asyncio.create_task(self._read(items, batches, now))
         return batches.take(number)
 
     async def _read(self, items: Items, batches: Batches, now: int) -> None:
