@@ -121,7 +121,7 @@ async def serve(settings: Settings) -> None:
     ours = declared if declared or settings.app else None
     async with (
         running as (context, jobs),
-        notifying(context.store, rules, make_sender(settings)) as post,
+        notifying(context.store, rules, make_sender(settings), context.engine.clock) as post,
         scheduling(context.engine, functions, place.scheduler_prefix, ours, settings.clock != "real") as schedules,
         calling_back(jobs, post, os.environ),
         started(apps),

@@ -94,7 +94,7 @@ class Engine:
         self.vault = vault or Vault()
         self.watchers = Watchers(store)
         self._notices = notices or NoNotices()
-        self._clock = clock or SystemClock()
+        self.clock = self._clock = clock or SystemClock()
         self.secrets = Secrets(store, self.vault, self._clock, Refreshing(dispatcher.run), settings.sensitive)
         dispatcher = self._dispatcher = SealingDispatcher(dispatcher, self.secrets)
         self._programs = Programs(store, compile)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from stepwell.engine.clock import SystemClock
+from stepwell.engine.clock import Clock
 from stepwell.notify.post import Post
 from stepwell.notify.rules import Rules
 from stepwell.notify.senders import Sender
@@ -18,11 +18,10 @@ from stepwell.store.protocol import Store
 
 
 @asynccontextmanager
-async def notifying(store: Store, rules: Rules, sender: Sender) -> AsyncIterator[Post]:
+async def notifying(store: Store, rules: Rules, sender: Sender, clock: Clock) -> AsyncIterator[Post]:
     """Deliver what executions tell while the block lasts. `rules` are those that the engine asks."""
-    now = SystemClock().now
-    post = Post(store.notices, sender, now)
-    spread = Spread(store, rules, now, post.wake)
+    post = Post(store.notices, sender, clock.now)
+    spread = Spread(store, rules, clock.now, post.wake)
     spread.start()
     post.start()
     try:

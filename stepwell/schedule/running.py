@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from stepwell.engine.clock import SystemClock
 from stepwell.engine.engine import Engine
 from stepwell.schedule.deploy import deploy
 from stepwell.schedule.registry import Schedules
@@ -30,7 +29,7 @@ async def scheduling(
 ) -> AsyncIterator[Schedules]:
     """Carry schedules out while the block lasts. `declared` are an app's; None where no app is served, and what an app
     declared before stays. With `virtual`, executions begin on a virtual clock."""
-    clock, store = SystemClock(), engine.store.schedules
+    clock, store = engine.clock, engine.store.schedules
     runner = Runner(store, EngineStarter(engine, functions, virtual=virtual), clock)
     schedules = Schedules(store, clock, runner.wake)
     if declared is not None:

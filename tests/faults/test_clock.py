@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from stepwell.commands.endpoint import Endpoint
 from tests import server
-from tests.faults.caller import ARN, Caller, until
+from tests.faults.caller import ARN, RESTS, ROLE, Caller, until
 from tests.faults.soundness import faults
 
 LIBRARIES = list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
@@ -124,6 +125,23 @@ def test_what_slept_when_the_clock_was_set_back_while_no_server_ran_sleeps_no_ye
     with serving(tmp_path, wall) as client:
         settle(client, 0)
         assert goes_back(client, execution) == []
+
+
+def test_a_schedule_goes_on_after_a_restart_on_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    wall = Wall(tmp_path)
+
+    def runs(client: Caller) -> int:
+        found = client.call("ListExecutions", stateMachineArn=f"{ARN}stateMachine:Rests", maxResults=1000)
+        return len(found["executions"])
+
+    with serving(tmp_path, wall) as client:
+        target = {"Arn": client.create("Rests", RESTS), "RoleArn": ROLE, "Input": "{}"}
+        schedule = {"ScheduleExpression": "rate(1 second)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": target}
+        Endpoint(f"http://127.0.0.1:{client.port}").send("POST", "/schedules/often", schedule)
+        before = until(lambda: runs(client))
+    wall.move(-YEAR)
+    with serving(tmp_path, wall) as client:
+        until(lambda: runs(client) > before + 2)
 
 
 def test_a_clock_that_is_set_forward_is_followed_and_each_wait_ends_once(tmp_path: Path) -> None:
