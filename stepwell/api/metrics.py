@@ -153,8 +153,8 @@ class Metrics:
         yield under_way
         yield GaugeMetricFamily("stepwell_request_bytes", "What the bodies of requests under way take.", gate.bytes)
         delay = GaugeMetricFamily("stepwell_delay_seconds", "How long work waits for the server.", labels=["for"])
-        delay.add_metric(["processor"], gate.load.loop_delay)
-        delay.add_metric(["disk"], gate.load.commit_delay)
+        delay.add_metric(["turn"], gate.load.loop_delay)
+        delay.add_metric(["commit"], gate.load.commit_delay)
         yield delay
         yield GaugeMetricFamily("stepwell_admitted_rate", "New requests that are let in a second.", gate.load.rate)
         yield GaugeMetricFamily("stepwell_uncommitted_turns", "Turns that wait for a commit.", engine.committer.waiting)

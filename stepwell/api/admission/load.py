@@ -1,10 +1,10 @@
 """How long work waits for the server, and how much new work it therefore takes.
 
 Two things are measured, ten times a second while there are requests: how late the event loop is, which is what the
-processor cannot keep up with, and how long a turn waits for its commit, which is what the disk cannot keep up with.
-Once either was longer than is allowed twice in a row, new work is let in at a rate: seven tenths of what was let in,
-again and again until work waits no longer than allowed; then a tenth more each time. When nothing has been refused for
-two seconds, everything is let in again.
+processor cannot keep up with, and how long a turn waits for its commit, which is what the disk, or the processor that
+feeds it, cannot keep up with. Once either was longer than is allowed twice in a row, new work is let in at a rate:
+seven tenths of what was let in, again and again until work waits no longer than allowed; then a tenth more each time.
+When nothing has been refused for two seconds, everything is let in again.
 
 Rules that must stay true here:
 - A request costs a comparison and a subtraction; everything else happens between requests.
@@ -124,11 +124,10 @@ class Load:
             self._budget = 0.0
             self._refused_in_all = 0
             logger.warning(
-                "overload: work waits %.2f s for the %s, so new requests are refused with ThrottlingException. If it"
-                " lasts, give the server more %s, or start less at once (docs/overload.md)",
+                "overload: work waits %.2f s for %s, so new requests are refused with ThrottlingException. If it lasts,"
+                " start less at once, or give the server a faster processor or disk (docs/overload.md)",
                 delay,
-                "processor" if self.loop_delay >= self.commit_delay else "disk",
-                "processor time" if self.loop_delay >= self.commit_delay else "disk bandwidth",
+                "its turn" if self.loop_delay >= self.commit_delay else "its commit",
             )
         self.rate = max(self._floor, min(self.rate, taken or self.rate) * _LESS)
         self._calm = 0

@@ -6,6 +6,8 @@ import asyncio
 import time
 from math import inf
 
+import pytest
+
 from stepwell.api.admission.load import PERIOD, Load
 
 
@@ -94,3 +96,13 @@ async def test_nothing_runs_while_nobody_asks() -> None:
     async with asyncio.timeout(20):
         while load._measuring:  # noqa: ASYNC110
             await asyncio.sleep(PERIOD)
+
+
+async def test_the_log_says_what_work_waits_for_and_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    load = Load(PERIOD, lambda: 0, lambda: 0)
+    await overload(load)
+    assert "for its turn, so new requests are refused with ThrottlingException" in caplog.text
+    async with asyncio.timeout(60):
+        while load.is_too_high:  # noqa: ASYNC110
+            await asyncio.sleep(PERIOD)
+    assert "overload is over: " in caplog.text
