@@ -27,7 +27,7 @@ from typing import Any, Final
 from tests.fuzz.trial import Slate, try_guided, try_many
 
 FOUND: Final = Path(".fuzz")
-_STUCK: Final = 60.0  # seconds without a new input
+_STUCK: Final = 240.0  # seconds without a new input
 
 
 def main(arguments: Sequence[str]) -> int:
