@@ -65,7 +65,7 @@ def read_document(text: str, source: str, place: str = "", twice: list[str] | No
         raise TemplateError(place, f"{source}{where}: {error.problem or error.context}.") from error
     except yaml.YAMLError as error:
         raise TemplateError(place, f"{source} is neither JSON nor YAML: {error}.") from error
-    except (RecursionError, ValueError) as error:
+    except (RecursionError, ValueError, TypeError) as error:  # TypeError: a key that is a list, of a set, say
         raise TemplateError(place, f"{source} cannot be read: {error}.") from error
     return value
 
