@@ -82,7 +82,7 @@ class AwsPeer:
                     return Server(url, running)
                 except (Failed, OSError, EOFError, ValueError) as problem:
                     if time.monotonic() > deadline or running.process.poll() is not None:
-                        raise Unavailable(f"it does not answer: {problem}") from None
+                        raise Unavailable(f"it does not answer: {type(problem).__name__} {problem}") from None
                     await asyncio.sleep(0.1)
         except BaseException:
             running.kill()
