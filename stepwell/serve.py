@@ -15,7 +15,6 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -66,7 +65,7 @@ from stepwell.engine.heard import Heard
 from stepwell.engine.map_run.data_set import DataSets
 from stepwell.event_loop import settle
 from stepwell.jobs.jobs import Jobs
-from stepwell.logs import set_up_logging
+from stepwell.logs import set_up_server_logging
 from stepwell.mounts import mounted, routes, started
 from stepwell.notify.rules import Rules
 from stepwell.notify.running import notifying
@@ -93,7 +92,7 @@ async def serve(settings: Settings) -> None:
 
     Raises AppError, AuthError, MockConfigError, StoreError and PortTaken; nothing is left running then.
     """
-    set_up_logging(settings.log_level)
+    tell = set_up_server_logging(settings.log_level)
     port = _choose_port(settings.host, settings.port)
     url = _url(settings.host, port)
     # Handlers and routes of the app that use AWS's SDK for Step Functions find this very server, unless told otherwise.
@@ -104,7 +103,7 @@ async def serve(settings: Settings) -> None:
     load = partial(load_app, settings.app, settings) if settings.app else Stepwell
     app = load()
     for notice in notices_of(app):
-        print(f"stepwell: {notice}", file=sys.stderr, flush=True)
+        tell(f"stepwell: {notice}")
     apps = mounted(app.mounts)
     place = Place(settings.region, settings.account)
     machines, declared = bind_machines(app, place), bind_schedules(app, place)
@@ -114,7 +113,7 @@ async def serve(settings: Settings) -> None:
     activities = leave_to_workers(functions, app, settings)
     mocks = load_mocks(settings)
     dispatcher, data = make_dispatcher(functions, settings, api, mocks), make_data_sets(settings)
-    stop = _Stop(settings.grace)
+    stop = _Stop(settings.grace, tell)
     stop.listen_for_signals()
     cases = MockedCases(mocks)
     running = _running(settings, app, machines, activities, functions, dispatcher, data, api, cases, rules, stop)
@@ -168,9 +167,10 @@ def _watching(
 class _Stop:
     """The end of the server, and how much of the grace period is left when it has come."""
 
-    def __init__(self, grace: float) -> None:
+    def __init__(self, grace: float, tell: Callable[[str], None]) -> None:
         self.asked = asyncio.Event()
         self._grace = grace
+        self._tell = tell
         self._deadline: float | None = None
 
     def listen_for_signals(self) -> None:
@@ -186,7 +186,7 @@ class _Stop:
     def _on_signal(self, number: int) -> None:
         if self.asked.is_set():
             os._exit(128 + number)
-        print("stepwell: stopping; a second signal stops at once", file=sys.stderr, flush=True)
+        self._tell("stepwell: stopping; a second signal stops at once")
         self._deadline = time.monotonic() + self._grace
         self.asked.set()
 
