@@ -3,6 +3,7 @@
 Rules that must stay true here:
 - What fails is told, and stops nothing else.
 - Whatever a run has started ends with it.
+- What is measured is compiled once, as an installed program is, whatever the shell says about bytecode.
 """
 
 from __future__ import annotations
@@ -47,8 +48,11 @@ class RunFailed(Exception):
 def one_run(module: Sequence[str], seconds: float, folder: Path) -> list[Sample]:
     """What one run tells: of a module with its arguments, which writes it to the folder. Raises RunFailed."""
     command = [sys.executable, "-m", *module]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with (folder / "errors.log").open("w+b") as errors:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stderr=errors, start_new_session=True
+        )
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
