@@ -116,6 +116,7 @@ class Timers:
                 task = asyncio.get_running_loop().create_task(self._fire_one(key, name, due))
                 self._firing.add(task)
                 task.add_done_callback(self._firing.discard)
+            now = self._clock.now()  # it has taken its time
             if now >= next_look or self._failed:
                 return
             wake = min(self._heap[0][0], next_look) if self._heap else next_look

@@ -73,6 +73,26 @@ async def test_more_timers_than_memory_holds_all_fire_once() -> None:
     assert not served._held
 
 
+async def test_a_timer_that_falls_due_while_others_are_taken_in_fires_right_after_them() -> None:
+    rows, clock, fired = Rows(), FakeClock(), list[int]()
+    many, opened = timers_module._AT_ONCE + 1, asyncio.Event()
+
+    async def fire(key: int, name: str, due: int) -> None:
+        await opened.wait()
+        fired.append(key)
+        rows.rows.pop((key, name), None)
+
+    served = Timers(rows, clock, fire, 3_600_000)  # type: ignore[arg-type]
+    rows.rows = {(key, "|wait"): clock.now() for key in range(many)}
+    rows.rows[many, "|wait"] = clock.now() + 60_000
+    served.start()
+    await until(lambda: len(served._firing) == many - 1)
+    clock.advance(60)
+    opened.set()
+    await until(lambda: many in fired)
+    await served.stop()
+
+
 async def test_a_timer_that_takes_long_keeps_no_other_from_firing() -> None:
     rows, clock, fired = Rows(), FakeClock(), list[int]()
     opened = asyncio.Event()
