@@ -4,6 +4,7 @@ Rules that must stay true here:
 - The store holds all timers; memory holds those of the next few seconds only, within a fixed bound.
 - A timer fires at least once: one whose turn was lost fires again at the next look into the store. One that was
   replaced or removed meanwhile is told apart by its due time when it arrives.
+- What a commit has said of a timer is newer than what a look has read.
 - Overdue timers are fed in step with what the driver takes in, so that ten thousand of them do not fill the memory.
 """
 
@@ -100,7 +101,8 @@ class Timers:
         rows = await self._store.due_timers(until, _HELD)
         self._horizon = until if len(rows) < _HELD else rows[-1].due
         for row in rows:
-            self._hold(row.key, row.name, row.due)
+            if row.name not in self._held.get(row.key, ()):  # else a commit may have renewed it since the read
+                self._hold(row.key, row.name, row.due)
 
     async def _serve(self) -> None:
         """Fire what is due, until it is time for another look."""

@@ -93,6 +93,33 @@ async def test_a_timer_that_falls_due_while_others_are_taken_in_fires_right_afte
     await served.stop()
 
 
+async def test_a_timer_that_is_renewed_while_the_store_is_read_fires_without_another_look() -> None:
+    rows, clock, fired = Rows(), FakeClock(), list[int]()
+    read, opened = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def due_timers(self, until: int, limit: int) -> list[TimerRow]:
+            found = await rows.due_timers(until, limit)
+            read.set()
+            await opened.wait()
+            return found
+
+    async def fire(key: int, name: str, due: int) -> None:
+        if rows.rows.get((key, name)) == due:
+            fired.append(key)
+
+    served = Timers(Slow(), clock, fire, 3_600_000)  # type: ignore[arg-type]
+    rows.rows[1, "|wait"] = clock.now()
+    served.start()
+    await asyncio.wait_for(read.wait(), 20)
+    clock.advance(60)
+    rows.rows[1, "|wait"] = clock.now()
+    served.add(1, "|wait", clock.now())
+    opened.set()
+    await until(lambda: fired == [1])
+    await served.stop()
+
+
 async def test_a_timer_that_takes_long_keeps_no_other_from_firing() -> None:
     rows, clock, fired = Rows(), FakeClock(), list[int]()
     opened = asyncio.Event()
