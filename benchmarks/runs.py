@@ -18,7 +18,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.figure import Bar, Failure, Figure, Sample, figures
+import msgspec
+
+from benchmarks.figure import Failure, Figure, Sample, figures
 from benchmarks.one import SAMPLES
 from benchmarks.workloads.workload import Workload
 
@@ -79,5 +81,4 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def sample(record: dict[str, object]) -> Sample:
     """A sample as it was written to a file."""
-    bar = record.pop("bar")
-    return Sample(**record, bar=Bar(**bar) if isinstance(bar, dict) else None)  # type: ignore[arg-type]
+    return msgspec.convert(record, Sample)

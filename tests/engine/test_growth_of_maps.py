@@ -211,12 +211,13 @@ def test_the_items_are_evaluated_once_so_that_they_stay_the_same() -> None:
     }
     program = compile_definition(json.dumps({"QueryLanguage": "JSONata", "StartAt": "Draw", "States": states}))
     execution = new_execution(_new("{}"))
-    live, stimulus = Live(1, execution), Start()
+    live = Live(1, execution)
+    stimulus: Stimulus = Start()
     outputs: list[str] = []
     while execution.status == "RUNNING":
         turn = advance(program, execution, stimulus, 0, b"\x07" * 32)
         assert turn is not None
         live.apply(turn, turn_record(1, live.version + 1, turn, new=None, clock=None, now=0, continued=False))
         outputs += [event.details["input"] for event in turn.events if event.type == "PassStateEntered"]  # type: ignore[misc]
-        stimulus = Continue()  # type: ignore[assignment]
+        stimulus = Continue()
     assert len(set(outputs)) == 60

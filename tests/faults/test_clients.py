@@ -203,11 +203,11 @@ def test_idle_connections_cost_little_and_keep_nobody_out(tmp_path: Path) -> Non
                 idle[-1].sendall(HEAD + LIST)  # each has been of use once
             with selectors.DefaultSelector() as answers:
                 for each in idle:
-                    answers.register(each, selectors.EVENT_READ)
+                    answers.register(each, selectors.EVENT_READ, each)
                 deadline, missing = time.monotonic() + 60, set(idle)
                 while missing and time.monotonic() < deadline:
                     for key, _ in answers.select(1):
-                        missing.discard(key.fileobj)  # type: ignore[arg-type]
+                        missing.discard(key.data)
                         answers.unregister(key.fileobj)
             assert not missing
             each_costs = (memory(running) - before) / CONNECTIONS
