@@ -157,7 +157,7 @@ class AwsPeer:
                 await asyncio.sleep(0.2)
         finally:
             server.running.kill()
-        return Sample(peer.KNOWN, known, ""), Sample(peer.ENDED, awake, "")
+        return Sample(peer.KNOWN, float(known), ""), Sample(peer.ENDED, awake, "")
 
 
 def _sleep(seconds: int) -> dict[str, Any]:

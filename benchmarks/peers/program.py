@@ -76,7 +76,7 @@ async def _measured(program: Sequence[str], workload: str, place: Place, last: s
     if workload == peer.KILL:
         await _begun([*program, "begin", "1", last], place.folder)
         told = await _told([*program, "ended", "1", last], place.folder)
-        return Sample(peer.KNOWN, told["known"], ""), Sample(peer.ENDED, told["ended"], "")
+        return Sample(peer.KNOWN, float(told["known"]), ""), Sample(peer.ENDED, told["ended"], "")
 
     async def run(name: str, count: int) -> float:
         seconds: float = (await _told([*program, name, str(count), last], place.folder))["seconds"]

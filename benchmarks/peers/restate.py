@@ -98,7 +98,7 @@ class Restate:
             while awake < SLEEPERS and time.monotonic() < deadline:
                 awake = [await _ended(ports.url, "sleep", key) for key in keys].count(True)
                 await asyncio.sleep(0.2)
-        return Sample(peer.KNOWN, known, ""), Sample(peer.ENDED, awake, "")
+        return Sample(peer.KNOWN, float(known), ""), Sample(peer.ENDED, awake, "")
 
 
 async def _register(ports: Ports) -> None:
