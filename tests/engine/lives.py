@@ -2,6 +2,8 @@
 
 Rules that must stay true here:
 - A crash is an end without a goodbye: the commit is on the disk, its answer reaches nobody, and nothing runs any more.
+  It may come at any time, also while the engine is being stopped.
+- No life lasts for ever: one that does not end fails, with what it waits for.
 """
 
 from __future__ import annotations
@@ -141,6 +143,20 @@ class Life:
         """The children of a map run, in the order of their items."""
         return list(await self.engine.store.children(map_run.new.key, 0, 100_000))
 
+    async def begun(self, map_run: ExecutionRow, number: int) -> list[ExecutionRow]:
+        """The children of a map run, once there are so many."""
+        async with asyncio.timeout(10):
+            while len(children := await self.children(map_run)) < number:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        return children
+
+    async def run_ended(self, map_run: ExecutionRow) -> ExecutionRow:
+        """A map run, once it has ended; it may be told of its parent's end after the parent has ended."""
+        async with asyncio.timeout(10):
+            while (row := await self.row(map_run.new.arn)).change.status == "RUNNING":  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        return row
+
     async def settled(self, seconds: float = 10) -> None:
         """Wait until no message is under way."""
         async with asyncio.timeout(seconds):
@@ -154,9 +170,12 @@ def live(
     *,
     commits: int | None = None,
     make: Callable[[], Dispatcher] = dispatcher,
+    seconds: float = 60,
     **options: Any,
 ) -> bool:
-    """Run an engine on the store until its `life` is over; False where it has died before, after so many commits."""
+    """Run an engine on the store until its `life` is over; False where it has died before, after so many commits.
+
+    Raises AssertionError where neither has come after so many `seconds`."""
 
     async def run() -> bool:
         store = await open_store(str(path))
@@ -166,18 +185,19 @@ def live(
         async def whole() -> None:
             await engine.start()
             await life(Life(engine))
+            await engine.stop(1)
 
         living = asyncio.ensure_future(whole())
         dying = asyncio.ensure_future(mortal.dead.wait())
-        await asyncio.wait([living, dying], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([living, dying], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         try:
-            if mortal.dead.is_set():
-                return False
-            await living
-            await engine.stop(1)
-            return True
+            if living.done():
+                await living
+                return True
+            assert mortal.dead.is_set(), "\n".join([f"after {seconds} s it still waits:", *map(repr, others)])
+            return False
         finally:
-            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)

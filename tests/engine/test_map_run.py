@@ -232,8 +232,7 @@ def test_no_more_children_run_at_a_time_than_the_state_allows(path: Path) -> Non
         arn = await here.start("Parent", "p", [1, 2, 3])
         await here.until_event(arn, "MapRunStarted")
         (run,) = await here.map_runs(arn)
-        while len(children := await here.children(run)) < 2:
-            pass
+        children = await here.begun(run, 2)
         await here.engine.stop_execution(children[0].new.arn, None, None)
         await here.ended(arn)
         assert len(await here.children(run)) == 2
@@ -246,15 +245,12 @@ def test_stopping_the_parent_aborts_the_run_and_its_children(path: Path) -> None
         await here.create("Parent", distributed(WAITS))
         arn = await here.start("Parent", "p", [1, 2, 3])
         (run,) = await here.map_runs(arn)
-        while len(children := await here.children(run)) < 3:
-            pass
+        children = await here.begun(run, 3)
         await here.engine.stop_execution(arn, None, None)
         for child in children:
             assert (await here.ended(child.new.arn)).change.status == "ABORTED"
         await here.settled()
-        while (await here.row(run.new.arn)).change.status == "RUNNING":
-            pass
-        assert (await here.row(run.new.arn)).change.status == "ABORTED"
+        assert (await here.run_ended(run)).change.status == "ABORTED"
 
     assert live(path, life)
 
@@ -321,8 +317,7 @@ def test_wherever_it_crashes_an_aborted_run_leaves_no_child_behind(path: Path) -
         arn = await here.start("Parent", "p", [1, 2, 3])
         await here.engine.stop_execution(arn, None, None)
         (run,) = await here.map_runs(arn)
-        while (await here.row(run.new.arn)).change.status == "RUNNING":
-            pass
+        await here.run_ended(run)
         await here.settled()
 
     async def recover(here: Life) -> None:
@@ -330,8 +325,7 @@ def test_wherever_it_crashes_an_aborted_run_leaves_no_child_behind(path: Path) -
         if (await here.row(arn)).change.status == "RUNNING":
             await here.engine.stop_execution(arn, None, None)
         (run,) = await here.map_runs(arn)
-        while (await here.row(run.new.arn)).change.status == "RUNNING":
-            pass
+        await here.run_ended(run)
         assert {child.change.status for child in await here.children(run)} <= {"ABORTED"}
         await here.settled()
 
@@ -378,8 +372,7 @@ def test_a_failing_branch_aborts_the_map_run_of_another(path: Path) -> None:
         assert (await here.ended(arn)).change.error == "Bad"
         assert "MapRunAborted" in [event.type for event in await here.events(arn)]
         (run,) = await here.map_runs(arn)
-        while (await here.row(run.new.arn)).change.status == "RUNNING":
-            pass
+        await here.run_ended(run)
         assert {child.change.status for child in await here.children(run)} == {"ABORTED"}
 
     assert live(path, life)
