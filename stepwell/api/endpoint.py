@@ -29,7 +29,7 @@ from stepwell.api.faults import ApiFault, cannot_seal
 from stepwell.api.names import uuid_text
 from stepwell.api.operations import HANDLERS
 from stepwell.api.prefer import wait_preferred
-from stepwell.api.request import Handler, Request
+from stepwell.api.request import Handler, Headed, Request
 from stepwell.api.service_model import INPUTS, TARGET_PREFIX
 from stepwell.api.signature import region_of
 from stepwell.api.validation import compile_operation
@@ -78,7 +78,7 @@ class AwsEndpoint:
         request_id, began, called = _request_id(), perf_counter(), "unknown"
         target = content_type = authorization = length = prefer = b""
         clock: bytes | None = None
-        traceparent = tracestate = None
+        traceparent = tracestate = xray = None
         for name, value in scope["headers"]:
             if name == b"x-amz-target":
                 target = value
@@ -96,6 +96,8 @@ class AwsEndpoint:
                 traceparent = value.decode("latin-1")
             elif name == b"tracestate":
                 tracestate = value.decode("latin-1")
+            elif name == b"x-amzn-trace-id":
+                xray = value.decode("latin-1")
         applied: tuple[tuple[bytes, bytes], ...] = ()
         try:
             if content_type not in _CONTENT_TYPES:
@@ -115,12 +117,15 @@ class AwsEndpoint:
                 test_case,
                 lambda: _disconnect(receive),
                 None if clock is None else clock.decode("latin-1"),
-                trace=(traceparent, tracestate),
+                trace=(traceparent, tracestate, xray),
             )
             if prefer and operation.name == _WAITS and (wait := wait_preferred(prefer)):
                 request = replace(request, wait=wait)
                 applied = ((b"preference-applied", b"wait=%d" % wait),)
-            status, payload = 200, _dumps(await operation.handle(request))
+            answer = await operation.handle(request)
+            if isinstance(answer, Headed):
+                applied += answer.headers
+            status, payload = 200, _dumps(answer)
         except ApiFault as fault:
             status, payload = fault.status, _fault_body(fault)
         except ClientGone:

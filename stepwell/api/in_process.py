@@ -19,6 +19,7 @@ from stepwell.api.request import Request
 from stepwell.api.service_model import MODEL
 from stepwell.api.validation import compile_operation
 from stepwell.engine.errors import CannotSeal, Stopping
+from stepwell.engine.trace import headers_of
 from stepwell.language.values import Json
 from stepwell.tasks.aws.faults import ServiceFault
 
@@ -45,14 +46,20 @@ class InProcessApi:
         """AWS's service model of Step Functions."""
         return MODEL
 
-    async def call(self, operation: str, region: str, members: Mapping[str, object]) -> Mapping[str, Json]:
-        """The answer of an operation to JSON values; times are seconds since 1970. Raises ServiceFault."""
+    async def call(
+        self, operation: str, region: str, members: Mapping[str, object], trace: str | None = None
+    ) -> Mapping[str, Json]:
+        """The answer of an operation to JSON values; times are seconds since 1970. `trace` is what the call is part of
+        (see `stepwell.engine.trace`). Raises ServiceFault."""
         request_id = str(uuid.uuid4())
         handle = HANDLERS.get(operation)
         if self._context is None or handle is None:
             raise ServiceFault("ServiceUnavailable", f"The operation {operation} is not served", 503, request_id)
         try:
-            return await handle(Request(self._context, region, _compiled(operation)(cast("Json", dict(members)))))
+            checked = _compiled(operation)(cast("Json", dict(members)))
+            headers = {} if trace is None else headers_of(trace)
+            traced = (headers.get("traceparent"), headers.get("tracestate"), None)
+            return await handle(Request(self._context, region, checked, trace=traced))
         except ApiFault as fault:
             raise ServiceFault(fault.shape, fault.message, fault.status, request_id) from fault
         except CannotSeal as refused:

@@ -24,7 +24,8 @@ class Request(Struct, frozen=True):
 
     `test_case` is what stood behind `#` in a machine's ARN: the test case of the mocks. `disconnected` returns when the
     client has gone. `clock` is the header that asks for a clock; `wait` is how many seconds the client prefers to wait
-    for an answer that says more (RFC 7240). `trace` are the headers `traceparent` and `tracestate`.
+    for an answer that says more (RFC 7240). `trace` are the headers `traceparent`, `tracestate` and
+    `X-Amzn-Trace-Id`.
     """
 
     context: ApiContext
@@ -34,7 +35,7 @@ class Request(Struct, frozen=True):
     disconnected: Callable[[], Awaitable[None]] | None = None
     clock: str | None = None
     wait: float = 0.0
-    trace: tuple[str | None, str | None] = (None, None)
+    trace: tuple[str | None, str | None, str | None] = (None, None, None)
 
     def text(self, name: str) -> str:
         """A required string."""
@@ -68,6 +69,12 @@ class Request(Struct, frozen=True):
         """`maxResults`, or its default."""
         value = self.members.get("maxResults")
         return value if isinstance(value, int) and value > 0 else DEFAULT_PAGE
+
+
+class Headed(dict[str, Json]):
+    """An answer that has headers of its own, which clients inside of the server pass over."""
+
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]

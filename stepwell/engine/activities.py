@@ -121,14 +121,18 @@ class Activities:
     async def _handed_out(self, key: int, effect: TaskEffect) -> ActivityTask | None:
         """The task as its worker gets it, with values in place of references; None where they cannot be had, which
         fails the task."""
-        if not self._secrets.used:
-            return ActivityTask(effect.token, effect.input)
         try:
             live = await self._driver.look(key)
-            if live.execution is None or live.brand is None:
+            if live.execution is None:
                 return ActivityTask(effect.token, effect.input)
             task = task_of(live.execution, effect, live.clock)
-            return ActivityTask(effect.token, await self._secrets.open(effect.input, task))
+            if live.brand is None or not self._secrets.used:
+                return ActivityTask(effect.token, effect.input, task.trace)
+            return ActivityTask(effect.token, await self._secrets.open(effect.input, task), task.trace)
+        except StoreError:
+            if self._secrets.used:
+                raise
+            return ActivityTask(effect.token, effect.input)  # it has begun: better without its trace than not at all
         except (CannotOpen, VaultUnavailable, RefreshFailed) as error:
             refused = stimulus_of(effect.path, effect.token, refusal(effect.resource, error))
             await self._driver.submit(key, refused)

@@ -79,7 +79,8 @@ class Started(Struct, frozen=True):
 
 
 class ActivityTask(Struct, frozen=True):
-    """A task handed to an activity worker."""
+    """A task handed to an activity worker; `trace` is what it is part of (see `stepwell.engine.trace`)."""
 
     token: str
     input: str
+    trace: str | None = None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -64,6 +65,11 @@ def trace_of(traceparent: str | None, tracestate: str | None = None, xray: str |
     if trace is None and xray:
         trace = _of_xray(xray)
     return None if trace is None else trace.encode()
+
+
+def trace_of_headers(headers: Mapping[str, str]) -> str | None:
+    """The trace that a request is part of; names of headers are in small letters."""
+    return trace_of(headers.get("traceparent"), headers.get("tracestate"), headers.get("x-amzn-trace-id"))
 
 
 def below(line: str, arn: str, event_id: int) -> str:

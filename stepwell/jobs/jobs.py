@@ -50,8 +50,8 @@ class KeyReused(Exception):
 
 
 class JobRequest(Struct, frozen=True, kw_only=True):
-    """A job to take in. `input` is JSON text that the type's arguments take; `trace` is what it is part of, where it
-    starts at once (see `stepwell.engine.trace`)."""
+    """A job to take in. `input` is JSON text that the type's arguments take; `trace` is what it is part of (see
+    `stepwell.engine.trace`)."""
 
     type: JobType
     input: str
@@ -204,7 +204,7 @@ class Jobs:
         slots.queued += 1
         try:
             start = await self._handing.request(request.type, key, new.id, request.input)
-            await self._store.enqueue(key, new, await self._handing.kept_input(start))
+            await self._store.enqueue(key, new, await self._handing.kept_input(start), request.trace)
         except BaseException:
             slots.queued -= 1
             raise
@@ -218,7 +218,8 @@ class Jobs:
     async def _hand_over_queued(self, job: JobType, queued: QueuedJob) -> None:
         """Start a job that has waited. Raises NotHandedOver, StoreError, Stopping."""
         input_ = await self._handing.opened(queued.input, queued.id)
-        await self._handing.start(await self._handing.request(job, queued.key, queued.id, input_))
+        start = await self._handing.request(job, queued.key, queued.id, input_)
+        await self._handing.start(replace(start, trace=queued.trace))
 
     # -- what waits
 

@@ -57,12 +57,13 @@ class JobRow(Struct, frozen=True, kw_only=True):
 
 
 class QueuedJob(Struct, frozen=True):
-    """A job that waits for others to end."""
+    """A job that waits for others to end; `trace` is what it is part of (see `stepwell.engine.trace`)."""
 
     key: int
     id: str
     group: str | None
     input: str
+    trace: str | None
 
 
 class ProgressRow(Struct, frozen=True):
@@ -99,8 +100,8 @@ class Jobs(Protocol):
         where there is no more. A page may hold fewer than `limit` where a filter lets much fall."""
         ...
 
-    async def enqueue(self, key: int, job: NewJob, input: str) -> None:
-        """Keep a job that waits. Raises StoreError."""
+    async def enqueue(self, key: int, job: NewJob, input: str, trace: str | None = None) -> None:
+        """Keep a job that waits, and the trace that its execution is to be part of. Raises StoreError."""
         ...
 
     async def next_queued(self, type: str, without: Collection[str], limit: int) -> Sequence[QueuedJob]:

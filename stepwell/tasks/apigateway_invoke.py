@@ -18,7 +18,7 @@ from stepwell.language.values import Json, dumps, loads
 from stepwell.tasks.aws.client import AwsClients
 from stepwell.tasks.aws.faults import Unreachable
 from stepwell.tasks.http.answers import Unreadable, as_result, body_text, status_text
-from stepwell.tasks.http.client import BadRequest, HttpAnswer, HttpRequest, NoAnswer, NotInstalled, send
+from stepwell.tasks.http.client import BadRequest, HttpAnswer, HttpRequest, NoAnswer, NotInstalled, in_trace, send
 from stepwell.tasks.http.encoding import text_of
 from stepwell.tasks.http.parameters import METHODS, Unusable
 from stepwell.tasks.http.targets import NotAllowed, Targets, Unresolved
@@ -76,7 +76,7 @@ class ApiGatewayInvoke:
         if isinstance(given, dict) and given.get("AuthType", "NO_AUTH") != "NO_AUTH":
             region = task.execution_arn.split(":")[3]
             request = await self._threads.run(lambda: self._sign(request, region))
-        answer = await send(request, target)
+        answer = await send(in_trace(request, task.trace), target)  # what is not signed may be written anew on the way
         if not 200 <= answer.status < 300:
             raise _Refused(answer)
         return dumps(as_result(answer, lower=False))

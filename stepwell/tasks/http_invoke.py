@@ -12,13 +12,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from msgspec.structs import replace
-
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
-from stepwell.engine.trace import headers_of
 from stepwell.language.values import dumps, loads
 from stepwell.tasks.http.answers import Unreadable, as_result, body_text, status_text
-from stepwell.tasks.http.client import BadRequest, HttpAnswer, HttpRequest, NoAnswer, NotInstalled, send
+from stepwell.tasks.http.client import BadRequest, HttpAnswer, HttpRequest, NoAnswer, NotInstalled, in_trace, send
 from stepwell.tasks.http.connection import Connection, Connections, ConnectionUnusable, OAuth
 from stepwell.tasks.http.oauth import Tokens
 from stepwell.tasks.http.parameters import HttpCall, Unusable
@@ -73,11 +70,7 @@ class HttpInvoke:
         return _outcome(answer, redacted)
 
     async def _sent(self, request: HttpRequest, trace: str | None) -> HttpAnswer:
-        if trace is not None:
-            named = {name.lower() for name, _ in request.headers}
-            more = ((name, value) for name, value in headers_of(trace).items() if name not in named)
-            request = replace(request, headers=(*request.headers, *more))
-        return await send(request, await self._targets.find(request.url))
+        return await send(in_trace(request, trace), await self._targets.find(request.url))
 
 
 def _redaction(connection: Connection, token: str | None) -> Redaction:

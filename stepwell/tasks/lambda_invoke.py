@@ -105,6 +105,7 @@ class LambdaInvoke:
                 idempotency_key=task.idempotency_key,
                 execution_arn=task.execution_arn,
                 secret=task.brand is not None,
+                trace=task.trace,
             )
         except EventTooLarge as fault:
             raise _Refused("Lambda.RequestTooLargeException", str(fault)) from fault

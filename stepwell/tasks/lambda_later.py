@@ -146,6 +146,7 @@ class InvokeLater:
                 # The lines of a call with secrets are searched for those of its own execution.
                 execution_arn=task.execution_arn if task.brand else asked.execution_arn or task.execution_arn,
                 request_id=asked.request_id,
+                trace=task.trace,
             )
         except CallRefused as refused:
             return Failed(f"Lambda.{refused.shape}", refused.cause)

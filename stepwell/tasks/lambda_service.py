@@ -169,11 +169,12 @@ class LambdaService:
         idempotency_key: str | None = None,
         execution_arn: str | None = None,
         secret: bool = False,
+        trace: str | None = None,
     ) -> str:
         """Call a function without waiting for it (InvocationType Event); answers the request id.
 
-        The answer comes when the call is kept, once for each `idempotency_key`; a `secret` event is kept sealed. Raises
-        FunctionNotFound, EventTooLarge, and what `keep` raises.
+        The answer comes when the call is kept, once for each `idempotency_key`; a `secret` event is kept sealed.
+        `trace` is what the call is part of. Raises FunctionNotFound, EventTooLarge, and what `keep` raises.
         """
         self.check(name, qualifier)
         call = LaterCall(
@@ -184,6 +185,7 @@ class LambdaService:
             client_context=client_context,
             execution_arn=execution_arn,
             secret=secret,
+            trace=trace,
         )
         await (self.keep or self._call_at_once)(call)
         return call.request_id
@@ -197,6 +199,7 @@ class LambdaService:
                 client_context=call.client_context,
                 execution_arn=call.execution_arn,
                 request_id=call.request_id,
+                trace=call.trace,
             )
 
         task = asyncio.get_running_loop().create_task(invoke())

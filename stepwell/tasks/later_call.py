@@ -22,7 +22,8 @@ class EventTooLarge(Exception):
 
 class LaterCall(Struct, frozen=True, kw_only=True):
     """One call. `event` and `client_context` are JSON texts; `execution_arn` is that of the task that asks for it.
-    With `secret` the event is to be kept sealed."""
+    With `secret` the event is to be kept sealed. `trace` is what the call is part of (see `stepwell.engine.trace`); it
+    is kept with the execution that the call is kept as, and is not part of its text."""
 
     request_id: str
     name: str
@@ -31,6 +32,7 @@ class LaterCall(Struct, frozen=True, kw_only=True):
     client_context: str | None = None
     execution_arn: str | None = None
     secret: bool = False
+    trace: str | None = None
 
     def text(self) -> str:
         """The input of the execution. Raises EventTooLarge."""

@@ -3,6 +3,7 @@
 Rules that must stay true here:
 - A call is made once an attempt: what is repeated is said by the state machine.
 - A call that is not waited for any more is left behind; AWS itself would finish it as well.
+- A trace goes in the header that AWS X-Ray takes it from.
 - The endpoint is the user's for AWS Lambda (AWS_ENDPOINT_URL_LAMBDA), but never this very server.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from stepwell.tasks.aws.tracing import handed_on, hands_on
 from stepwell.tasks.call_log import unframed
 from stepwell.tasks.invocation import UNKNOWN, Answer, CallRefused, Invocation, error_type, not_started
 from stepwell.tasks.kinds.remote_lambda import RemoteLambda
@@ -59,6 +61,7 @@ class AwsLambda:
                         max_pool_connections=self.most,
                     ),
                 )
+                hands_on(found)
             return found
 
 
@@ -88,7 +91,8 @@ class RemoteCalls:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            answer = client.invoke(**arguments)
+            with handed_on(call.trace):
+                answer = client.invoke(**arguments)
             payload = answer["Payload"].read()
         except ClientError as refused:
             raise _refusal(refused.response, call.request_id) from refused

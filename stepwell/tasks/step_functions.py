@@ -27,7 +27,9 @@ class StepFunctionsApi(Protocol):
     @property
     def model(self) -> Mapping[str, Any]: ...
 
-    async def call(self, operation: str, region: str, members: Mapping[str, object]) -> Mapping[str, Json]:
+    async def call(
+        self, operation: str, region: str, members: Mapping[str, object], trace: str | None = None
+    ) -> Mapping[str, Json]:
         """The answer of an operation to JSON values. Raises ServiceFault."""
         ...
 
@@ -56,7 +58,7 @@ class StepFunctions:
             raise unsupported(task, Unavailable(f"Step Functions has no action {task.resource.action}."))
         try:
             arguments = to_arguments(operation, loads(task.input), spelling, None)
-            answer = await self._api.call(operation.name, region_of(task), arguments)
+            answer = await self._api.call(operation.name, region_of(task), arguments, task.trace)
         except ArgumentFault as fault:
             raise unusable(task, fault) from fault
         except ServiceFault as refused:

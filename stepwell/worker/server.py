@@ -20,6 +20,8 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from stepwell.engine.trace import trace_of
+
 Sign: TypeAlias = Callable[[str, str, bytes, Mapping[str, str]], Mapping[str, str]]
 """Headers with a signature, of a method, a URL, a body and headers."""
 
@@ -55,7 +57,8 @@ class Server:
         self._threads = ThreadPoolExecutor(threads, "stepwell-worker-http")
 
     async def call(self, operation: str, **members: object) -> dict[str, Any]:
-        """The answer of an operation of AWS Step Functions. Members that are None are left out.
+        """The answer of an operation of AWS Step Functions, and `trace`, where its headers name one. Members that are
+        None are left out.
 
         Raises Refused, Unreachable.
         """
@@ -79,7 +82,7 @@ class Server:
         link = self._idle.pop() if self._idle else _Link(self._kind(self._host, self._port, timeout=_OPENING))
         loop = asyncio.get_running_loop()
         try:
-            status, text = await loop.run_in_executor(
+            status, text, trace = await loop.run_in_executor(
                 self._threads, link.exchange, f"{self._path}{path}", body, dict(headers)
             )
         except asyncio.CancelledError:
@@ -89,7 +92,8 @@ class Server:
             link.close()
             raise Unreachable(str(error) or type(error).__name__) from error
         self._idle.append(link)
-        return _answer(status, text)
+        answer = _answer(status, text)
+        return answer if trace is None else {**answer, "trace": trace}
 
 
 class _Link:
@@ -100,8 +104,8 @@ class _Link:
         self._socket: socket.socket | None = None
         self._is_cut = False
 
-    def exchange(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Called on a thread. Raises OSError, HTTPException."""
+    def exchange(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, str | None]:
+        """The status, the body, and the trace that it is part of. Called on a thread. Raises OSError, HTTPException."""
         stale = self._socket is not None
         try:
             return self._send(path, body, headers)
@@ -111,7 +115,7 @@ class _Link:
                 raise
         return self._send(path, body, headers)
 
-    def _send(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    def _send(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, str | None]:
         if self._socket is None:
             self._connection.connect()
             opened: socket.socket = self._connection.sock
@@ -122,7 +126,8 @@ class _Link:
             raise ConnectionAbortedError("given up")
         self._connection.request("POST", path, body, headers)
         response = self._connection.getresponse()
-        return response.status, response.read()
+        trace = trace_of(response.getheader("traceparent"), response.getheader("tracestate"))
+        return response.status, response.read(), trace
 
     def cut(self) -> None:
         """End what a thread is doing here: it gets an error."""

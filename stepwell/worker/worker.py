@@ -144,7 +144,7 @@ class Worker:
                 idempotency_key=asked.get("idempotencyKey"),
                 execution_arn=asked.get("execution"),
                 request_id=asked.get("requestId") or str(uuid.uuid4()),
-                trace=asked.get("trace"),
+                trace=asked.get("trace") or call.get("trace"),
             )
         )
         alive = asyncio.ensure_future(self._keep_alive(token, heartbeat))

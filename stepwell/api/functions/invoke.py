@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stepwell.api.functions.wire import LambdaFault, answer, invalid
+from stepwell.engine.trace import trace_of_headers
 from stepwell.tasks.function import FunctionName
 from stepwell.tasks.invocation import SERVICE_EXCEPTION
 from stepwell.tasks.lambda_service import LambdaService, Reply
@@ -42,16 +43,21 @@ async def invoke(functions: LambdaService, request: Request) -> Response:
         raise invalid(kind, "invocationType", f"Member must satisfy enum value set: [{', '.join(_TYPES)}]")
     client_context = _client_context(request.headers.get("x-amz-client-context"))
     event = _checked_event(await _body(request))
+    trace = trace_of_headers(request.headers)
     if kind == "DryRun":
         return answer(b"", status=204, request_id=functions.check(name, qualifier))
     if kind == "Event":
         try:
-            request_id = await functions.invoke_later(name, event, qualifier=qualifier, client_context=client_context)
+            request_id = await functions.invoke_later(
+                name, event, qualifier=qualifier, client_context=client_context, trace=trace
+            )
         except EventTooLarge as fault:
             raise LambdaFault("RequestTooLargeException", str(fault), 413) from fault
         return answer(b"", status=202, request_id=request_id)
     tail = request.headers.get("x-amz-log-type") == "Tail"
-    reply = await functions.invoke(name, event, qualifier=qualifier, client_context=client_context, tail=tail)
+    reply = await functions.invoke(
+        name, event, qualifier=qualifier, client_context=client_context, trace=trace, tail=tail
+    )
     return _replied(reply, tail)
 
 

@@ -45,6 +45,7 @@ class KeptCalls:
             input=text,
             virtual=self._context.clock != "real",
             sensitive="$.event" if call.secret else None,
+            trace=call.trace,
         )
         try:
             await self._context.engine.start_execution(request)

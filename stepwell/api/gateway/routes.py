@@ -25,6 +25,7 @@ from stepwell.api.gateway.answers import Answer, answer_of, failed, service_answ
 from stepwell.api.gateway.events import HttpRequest, event_of
 from stepwell.api.gateway.route import GatewayRoute
 from stepwell.api.origins import own_pages
+from stepwell.engine.trace import trace_of_headers
 from stepwell.language.values import Json, dumps, loads
 from stepwell.tasks.aws.faults import ServiceFault
 from stepwell.tasks.invocation import CallRefused
@@ -37,7 +38,9 @@ _ANY: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 class Api(Protocol):
     """This server's own API of Step Functions."""
 
-    async def call(self, operation: str, region: str, members: Mapping[str, object]) -> Mapping[str, Json]:
+    async def call(
+        self, operation: str, region: str, members: Mapping[str, object], trace: str | None = None
+    ) -> Mapping[str, Json]:
         """Raises ServiceFault."""
         ...
 
@@ -84,9 +87,10 @@ def _endpoint(route: GatewayRoute, front: Front) -> Callable[[Request], Awaitabl
             return _response(service_answer(400, {"message": "Bad Request"}))  # nobody reads it
         if body is None:
             return _response(service_answer(413, {"message": "Request Too Long"}))
+        trace = trace_of_headers(request.headers)
         if route.machine is not None:
-            return _response(await _start(route, front, body))
-        return _response(await _call(route, front, _request(route, request, body)))
+            return _response(await _start(route, front, body, trace))
+        return _response(await _call(route, front, _request(route, request, body), trace))
 
     return answer
 
@@ -103,10 +107,11 @@ def _origins(front: Front) -> Callable[[str | None], bool]:
     return own_pages(front.hosts, front.origins)
 
 
-async def _call(route: GatewayRoute, front: Front, request: HttpRequest) -> Answer:
+async def _call(route: GatewayRoute, front: Front, request: HttpRequest, trace: str | None) -> Answer:
     assert route.function is not None
     try:
-        reply = await front.functions.invoke(route.function, dumps(event_of(route, request, front.account)))
+        event = dumps(event_of(route, request, front.account))
+        reply = await front.functions.invoke(route.function, event, trace=trace)
     except (CallRefused, FunctionNotFound):
         return failed(route.payload)
     if reply.answer.error is not None:
@@ -114,7 +119,7 @@ async def _call(route: GatewayRoute, front: Front, request: HttpRequest) -> Answ
     return answer_of(loads(reply.answer.payload or "null"), route.payload)
 
 
-async def _start(route: GatewayRoute, front: Front, body: bytes) -> Answer:
+async def _start(route: GatewayRoute, front: Front, body: bytes, trace: str | None) -> Answer:
     arn = prefix(front.region, front.account, STATE_MACHINE) + str(route.machine)
     try:
         text = body.decode() or "{}"
@@ -122,7 +127,7 @@ async def _start(route: GatewayRoute, front: Front, body: bytes) -> Answer:
         return service_answer(400, {"__type": "InvalidExecutionInput", "message": "The body is no UTF-8 text"})
     operation = "StartSyncExecution" if route.sync else "StartExecution"
     try:
-        answer = await front.api.call(operation, front.region, {"stateMachineArn": arn, "input": text})
+        answer = await front.api.call(operation, front.region, {"stateMachineArn": arn, "input": text}, trace)
         return service_answer(200, dict(answer))
     except ServiceFault as fault:
         return service_answer(fault.status, {"__type": fault.code, "message": fault.message})

@@ -31,7 +31,7 @@ from stepwell.api.jobs.problems import Problem, invalid_input, invalid_parameter
 from stepwell.api.jobs.render import job_body, retry_after
 from stepwell.api.prefer import wait_preferred
 from stepwell.api.whole import whole
-from stepwell.engine.trace import trace_of
+from stepwell.engine.trace import trace_of_headers
 from stepwell.jobs.arguments import Model
 from stepwell.jobs.declaration import JobType
 from stepwell.jobs.job import ENDED, STATUSES, status_of, with_status
@@ -77,7 +77,7 @@ class JobResource:
                     caller=caller_of(request),
                     idempotency_key=_idempotency_key(request),
                     callback=_callback(request),
-                    trace=trace_of(request.headers.get("traceparent"), request.headers.get("tracestate")),
+                    trace=trace_of_headers(request.headers),
                 )
             )
         except KeyReused:

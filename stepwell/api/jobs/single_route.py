@@ -28,7 +28,7 @@ from stepwell.api.jobs.resource import group_of
 from stepwell.auth.caller import ANYBODY, Caller
 from stepwell.auth.refusal import BearerRefused, KeysUnavailable
 from stepwell.engine.errors import Stopping
-from stepwell.engine.trace import trace_of
+from stepwell.engine.trace import trace_of_headers
 from stepwell.jobs.arguments import Model
 from stepwell.jobs.declaration import JobRoute, JobType
 from stepwell.jobs.job import failure_of, status_of
@@ -127,7 +127,7 @@ class SingleRoute:
                 input=orjson.dumps(value).decode(),
                 group=group_of(self._job, value, caller),
                 caller=caller,
-                trace=trace_of(request.headers.get("traceparent"), request.headers.get("tracestate")),
+                trace=trace_of_headers(request.headers),
             )
         )
         body = {"status": "PENDING", "job_id": kept.id, "message": self._route.message}

@@ -14,8 +14,9 @@ import orjson
 from stepwell.api import arns, configuration, faults, tagging
 from stepwell.api.long_poll import while_wanted
 from stepwell.api.names import check_name
-from stepwell.api.request import Answer, Request, seconds
+from stepwell.api.request import Answer, Headed, Request, seconds
 from stepwell.engine.errors import TooManyWorkers
+from stepwell.engine.trace import headers_of, xray_of
 from stepwell.language.values import Json
 from stepwell.store.protocol import ActivityRow
 from stepwell.tasks.remote import ACTIVITY_PREFIX, Handed
@@ -93,7 +94,7 @@ async def get_activity_task(request: Request) -> Answer:
         raise faults.too_many_workers() from None
     if task is None:
         return {"taskToken": None}
-    return {"taskToken": task.token, "input": task.input}
+    return _in_trace({"taskToken": task.token, "input": task.input}, task.trace)
 
 
 def remote_function(request: Request) -> str | None:
@@ -107,7 +108,7 @@ def remote_function(request: Request) -> str | None:
 def _handed(handed: Handed) -> Answer:
     """A function's call. What AWS has no member for stands apart: its SDKs pass it over."""
     asked = handed.invocation
-    return {
+    answer: Answer = {
         "taskToken": handed.token,
         "input": asked.event.decode(),
         "invocation": {
@@ -120,6 +121,16 @@ def _handed(handed: Handed) -> Answer:
             "trace": asked.trace,
         },
     }
+    return _in_trace(answer, asked.trace)
+
+
+def _in_trace(answer: Answer, trace: str | None) -> Answer:
+    """An answer whose headers say which trace the task is part of: AWS's SDKs show headers, but no member of ours."""
+    headed = Headed(answer)
+    if trace is not None:
+        headers = headers_of(trace) | {"x-amzn-trace-id": xray_of(trace)}
+        headed.headers = tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items())
+    return headed
 
 
 async def _activity_of(request: Request) -> ActivityRow:

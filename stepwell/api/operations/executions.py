@@ -70,7 +70,7 @@ async def requested_start(request: Request) -> StartRequest:
         name=name,
         input=text,
         trace_header=trace_header,
-        trace=trace_of(*request.trace, trace_header),
+        trace=trace_of(*request.trace[:2], trace_header or request.trace[2]),
         version_arn=target.version_arn,
         alias_arn=target.alias_arn,
         test_case=request.test_case,

@@ -5,6 +5,7 @@ Rules that must stay true here:
 - What is looked for again and again (what runs, has expired, is to be told) is found by seeking: jobs that merely wait,
   and executions that are no jobs, cost nothing.
 - A job that is gone though its row is not, because its execution was let go of, makes way for one with its id.
+- The trace of a job that waits is kept as its execution's, whose key is the job's.
 - A listing looks at no more than a fixed number of rows a page, whatever its filters let fall.
 """
 
@@ -18,6 +19,7 @@ from typing import Any, Final
 import orjson
 
 from stepwell.store.jobs import JobFilter, JobRow, NewJob, Outcome, ProgressRow, QueuedJob
+from stepwell.store.sqlite import trace_sql
 from stepwell.store.sqlite.bulk import Bulk, Row
 from stepwell.store.sqlite.reader import Reader
 from stepwell.store.sqlite.turn_sql import job_row
@@ -57,7 +59,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, ?, 'FAILED', ?, ?, ?)
 """
 
 _NEXT = """
-SELECT key, id, group_key, input FROM jobs
+SELECT key, id, group_key, input, trace FROM jobs LEFT JOIN traces ON traces.execution = jobs.key
 WHERE queued = 1 AND type = ? AND (group_key IS NULL OR group_key NOT IN (SELECT value FROM json_each(?)))
 ORDER BY key LIMIT ?
 """
@@ -111,8 +113,15 @@ class SqliteJobs:
     async def list(self, which: JobFilter, below: int | None, limit: int) -> tuple[Sequence[JobRow], int | None]:
         return await self._lister.read(partial(_list, which=which, below=below, limit=limit))
 
-    async def enqueue(self, key: int, job: NewJob, input: str) -> None:
-        await self._write(_QUEUED, (*job_row(key, job), input))
+    async def enqueue(self, key: int, job: NewJob, input: str, trace: str | None = None) -> None:
+        row = (*job_row(key, job), input)
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(_QUEUED, row)
+            if trace is not None:
+                trace_sql.write(connection, [(key, trace)])
+
+        await self._writer.write(write)
 
     async def next_queued(self, type: str, without: Collection[str], limit: int) -> Sequence[QueuedJob]:
         parameters = (type, _json(list(without)), limit)
@@ -124,7 +133,13 @@ class SqliteJobs:
         await self._write(_STARTED, (_json(keys),))
 
     async def end_queued(self, key: int, outcome: Outcome, error: str, cause: str, now: int) -> bool:
-        return await self._write(_END, (outcome, error, cause, now, key)) == 1
+        def write(connection: sqlite3.Connection) -> bool:
+            ended = connection.execute(_END, (outcome, error, cause, now, key)).rowcount == 1
+            if ended:
+                trace_sql.delete(connection, key)
+            return ended
+
+        return await self._writer.write(write)
 
     async def keep_ended(self, key: int, job: NewJob, input: str, error: str, cause: str) -> None:
         await self._write(_ENDED, (*job_row(key, job), input, error, cause, job.created_at))

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 
 def write(connection: sqlite3.Connection, rows: Sequence[tuple[int, str]]) -> None:
-    """Write the traces of new executions: pairs of a key and a trace."""
-    connection.executemany("INSERT INTO traces (execution, trace) VALUES (?, ?)", rows)
+    """Write the traces of new executions, and of jobs that are to become executions: pairs of a key and a trace."""
+    connection.executemany("INSERT OR REPLACE INTO traces (execution, trace) VALUES (?, ?)", rows)
 
 
 def of(connection: sqlite3.Connection, execution: int) -> str | None:

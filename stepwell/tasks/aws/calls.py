@@ -70,7 +70,9 @@ class Calls(Struct, frozen=True):
         self, task: Task, service: str, operation: Operation, arguments: dict[str, object]
     ) -> tuple[dict[str, Json], Wire]:
         try:
-            answer = self.clients.call(service, region_of(task), operation, arguments, task.credentials_role)
+            answer = self.clients.call(
+                service, region_of(task), operation, arguments, task.credentials_role, task.trace
+            )
         except RoleRefused as refused:
             raise TaskFault("States.Permissions", str(refused)) from refused
         return to_result(operation, answer.members, self.dialect.spelling, self.dialect.time), answer.wire

@@ -19,6 +19,7 @@ from stepwell.tasks.aws.dialect import Wire
 from stepwell.tasks.aws.faults import RoleRefused, ServiceFault, Unavailable, Unreachable
 from stepwell.tasks.aws.model import Operation, ServiceModel
 from stepwell.tasks.aws.names import botocore_name
+from stepwell.tasks.aws.tracing import handed_on, hands_on
 
 MAX_CALLS: Final = 64
 """Calls at once."""
@@ -79,14 +80,19 @@ class AwsClients:
         operation: Operation,
         arguments: Mapping[str, object],
         role: str | None = None,
+        trace: str | None = None,
     ) -> Answer:
-        """`role` is the ARN of a role to call in. Raises ServiceFault, Unreachable, RoleRefused."""
+        """`role` is the ARN of a role to call in, `trace` what the call is part of.
+
+        Raises ServiceFault, Unreachable, RoleRefused.
+        """
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             client = self._client(_key(service), region, self._endpoint(operation.model), role)
-            answer = getattr(client, xform_name(operation.name))(**arguments)
+            with handed_on(trace):
+                answer = getattr(client, xform_name(operation.name))(**arguments)
             about = answer.pop("ResponseMetadata")
             members = {name: _read(value) for name, value in answer.items()}
         except ClientError as refused:
@@ -158,6 +164,7 @@ class AwsClients:
                     ),
                 )
                 client.meta.events.register("response-received", _keep_headers)
+                hands_on(client)
                 self._clients[asked] = client
                 if len(self._clients) > _KEPT:
                     self._clients.popitem(last=False)

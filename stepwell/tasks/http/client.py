@@ -17,7 +17,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from stepwell.engine.trace import headers_of
 from stepwell.tasks.http.targets import Target
 
 if TYPE_CHECKING:
@@ -61,6 +63,15 @@ class HttpAnswer(Struct, frozen=True):
     reason: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+
+
+def in_trace(request: HttpRequest, trace: str | None) -> HttpRequest:
+    """The request as part of a trace (see `stepwell.engine.trace`), in headers that it does not have itself."""
+    if trace is None:
+        return request
+    named = {name.lower() for name, _ in request.headers}
+    more = ((name, value) for name, value in headers_of(trace).items() if name not in named)
+    return replace(request, headers=(*request.headers, *more))
 
 
 async def send(request: HttpRequest, target: Target, seconds: float = SECONDS) -> HttpAnswer:

@@ -24,7 +24,9 @@ class Executions:
     def __init__(self) -> None:
         self.asked: list[tuple[str, Mapping[str, object]]] = []
 
-    async def call(self, operation: str, region: str, members: Mapping[str, object]) -> Mapping[str, Json]:
+    async def call(
+        self, operation: str, region: str, members: Mapping[str, object], trace: str | None = None
+    ) -> Mapping[str, Json]:
         self.asked.append((operation, members))
         if members["input"] == "bad":
             raise ServiceFault("InvalidExecutionInput", "Invalid State Machine Execution Input", 400, "id")
