@@ -30,7 +30,9 @@ from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
 from stepwell.app import AppError, AppFunction, AppMachine, Stepwell
 from stepwell.aws_environment import MADE_UP
-from stepwell.definition_binding import bind_definition
+from stepwell.definition_binding import bind_definition, fill_in
+from stepwell.deploy.definition_file import definition_json
+from stepwell.deploy.faults import TemplateError
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.map_run.data_set import DataSets
 from stepwell.jobs.checks import job_faults
@@ -231,7 +233,7 @@ def bind_machines(app: Stepwell, place: Place) -> list[BoundMachine]:
     faults: list[str] = []
     for machine in app.machines.values():
         try:
-            definition = bind_text(_read(machine), app, place, machine.substitutions)
+            definition = bind_text(_read(machine), machine.path, app, place, machine.substitutions)
         except AppError as error:
             faults.append(str(error))
         else:
@@ -287,8 +289,10 @@ def make_clients(settings: Settings) -> AwsClients:
     return AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
 
 
-def bind_text(text: str, app: Stepwell | None, place: Place, substitutions: Mapping[str, str]) -> str:
-    """A definition bound to an app's functions; see `bind_definition`."""
+def bind_text(
+    text: str, source: str | Path, app: Stepwell | None, place: Place, substitutions: Mapping[str, str]
+) -> str:
+    """A definition, as a file holds it, filled in and bound to an app's functions. Raises AppError."""
     functions = {name: place.function_arn(name) for name in (app.functions if app else ())}
     known = {
         **{f"{name}Arn": arn for name, arn in functions.items()},
@@ -298,7 +302,10 @@ def bind_text(text: str, app: Stepwell | None, place: Place, substitutions: Mapp
         "AWS::Partition": partition_of(place.region),
         **substitutions,
     }
-    return bind_definition(text, functions, known)
+    try:
+        return bind_definition(definition_json(fill_in(text, known), source), functions)
+    except TemplateError as fault:
+        raise AppError(str(fault)) from fault
 
 
 def definition_faults(source: Path | str, definition: str, type: str) -> list[str]:

@@ -11,16 +11,21 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def bind_definition(text: str, functions: Mapping[str, str], substitutions: Mapping[str, str]) -> str:
-    """The definition with its `${Name}` filled in and its bare function names made ARNs.
+def fill_in(text: str, substitutions: Mapping[str, str]) -> str:
+    """The text with its `${Name}` filled in, wherever it stands."""
+    for name, value in substitutions.items():
+        text = text.replace(f"${{{name}}}", value)
+    return text
+
+
+def bind_definition(text: str, functions: Mapping[str, str]) -> str:
+    """The definition with its bare function names made ARNs.
 
     `functions` gives the ARN of every function by name. A Resource that is such a name becomes its ARN, and so does the
     FunctionName in the Parameters or Arguments of a Task that invokes Lambda. The text is handed back as it is where
     nothing is to be replaced, and where it is no JSON object that says each member once: what is wrong with it is told
     by its validation.
     """
-    for name, value in substitutions.items():
-        text = text.replace(f"${{{name}}}", value)
     try:
         definition = json.loads(text, object_pairs_hook=_members)
     except ValueError:

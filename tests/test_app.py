@@ -34,7 +34,7 @@ def machine_of(*states: dict[str, Any]) -> str:
 
 
 def bound_states(*states: dict[str, Any]) -> list[dict[str, Any]]:
-    bound = json.loads(bind_definition(machine_of(*states), {"Greet": GREET}, {}))
+    bound = json.loads(bind_definition(machine_of(*states), {"Greet": GREET}))
     return list(bound["States"].values())
 
 
@@ -174,12 +174,12 @@ def test_data_that_looks_like_a_function_stays_data() -> None:
 
 def test_a_definition_with_nothing_to_bind_stays_the_very_text() -> None:
     text = '{ "StartAt":"A",\n  "States":{"A":{"Type":"Succeed"}} }'
-    assert bind_definition(text, {"Greet": GREET}, {}) == text
+    assert bind_definition(text, {"Greet": GREET}) == text
 
 
 def test_a_definition_that_says_a_member_twice_is_left_to_its_validation() -> None:
     text = '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "Greet", "Resource": "Greet"}}}'
-    assert bind_definition(text, {"Greet": GREET}, {}) == text
+    assert bind_definition(text, {"Greet": GREET}) == text
 
 
 def test_substitutions_are_filled_in_with_functions_and_place_for_nothing(tmp_path: Path) -> None:

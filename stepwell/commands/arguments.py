@@ -75,6 +75,17 @@ def read_text(path: str) -> str:
         raise CommandFailed(f"{path} is no UTF-8 text.", ExitCode.WRONG_USE) from error
 
 
+def read_definition(path: str) -> str:
+    """The definition in a file as JSON text; `-` is standard input, of JSON. Raises CommandFailed."""
+    from stepwell.deploy.definition_file import definition_json
+    from stepwell.deploy.faults import TemplateError
+
+    try:
+        return definition_json(read_text(path), path)
+    except TemplateError as error:
+        raise CommandFailed(str(error), ExitCode.WRONG_USE) from error
+
+
 def read_input(value: str) -> str:
     """The input that `--input` names, as the very text that it is. Raises CommandFailed where it is no JSON."""
     text = read_text(value.removeprefix("@")) if value == "-" or value.startswith("@") else value

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from stepwell.commands.arguments import add_endpoint, add_json, read_text
+from stepwell.commands.arguments import add_endpoint, add_json, read_definition
 from stepwell.commands.endpoint import Endpoint, Refused, endpoint_url
 from stepwell.commands.exit_code import ExitCode
 
@@ -21,7 +21,7 @@ ROLE_ARN = "arn:aws:iam::123456789012:role/stepwell"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the definition; - is standard input")
+    parser.add_argument("file", metavar="FILE", help="the definition, in JSON or YAML; - is standard input")
     parser.add_argument("--name", help="the state machine's name (default: the file's name up to its first dot)")
     parser.add_argument("--type", choices=("STANDARD", "EXPRESS"), default="STANDARD", help="(default: STANDARD)")
     parser.add_argument("--role-arn", metavar="ARN", default=ROLE_ARN, help="the role's ARN, shown as it is given")
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    definition = read_text(options.file)
+    definition = read_definition(options.file)
     endpoint = Endpoint(endpoint_url(options.endpoint_url))
     name = options.name or Path(options.file).name.split(".")[0]
     members = {"definition": definition, "roleArn": options.role_arn}

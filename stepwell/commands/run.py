@@ -38,7 +38,7 @@ _TICK = 0.1  # seconds between two looks at the clock
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the definition; - is standard input")
+    parser.add_argument("file", metavar="FILE", help="the definition, in JSON or YAML; - is standard input")
     add_input(parser)
     parser.add_argument("--app", metavar="APP", help="MODULE:ATTRIBUTE of the app whose functions are called")
     parser.add_argument("--name", help="the state machine's name (default: the file's name up to its first dot)")
@@ -121,7 +121,7 @@ def _bind(options: argparse.Namespace, text: str, app: Stepwell, place: Place) -
     if declared is None:
         stem = "stdin" if options.file == "-" else path.name.split(".")[0]
         declared = AppMachine(path=path, name=options.name or stem)
-    definition = bind_text(text, app, place, declared.substitutions)
+    definition = bind_text(text, path, app, place, declared.substitutions)
     faults = definition_faults(path, definition, "STANDARD")
     if faults:
         raise AppError("\n".join(faults))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell.commands.arguments import add_json, read_input, read_text
+from stepwell.commands.arguments import add_json, read_definition, read_input, read_text
 from stepwell.commands.exit_code import CommandFailed, ExitCode
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ The exit code is 1 where a definition has an error, and 0 where there are warnin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a definition; - is standard input")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a definition, in JSON or YAML; - is standard input")
     parser.add_argument("--app", metavar="APP", help="MODULE:ATTRIBUTE of the app whose functions are named")
     parser.add_argument("--type", choices=("STANDARD", "EXPRESS"), default="STANDARD", help="(default: STANDARD)")
     parser.add_argument(
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from stepwell.language.lint.data_flow import lint_definition
 
     bind = _binding(options.app)
-    texts = [(file, bind(file, read_text(file))) for file in options.files]
+    texts = [(file, bind(file)) for file in options.files]
     example = None if options.input is None else json.loads(read_input(options.input))
     found: list[tuple[str, Diagnostic]] = []
     for file, text in texts:
@@ -62,10 +62,10 @@ def run(options: argparse.Namespace) -> ExitCode:
     return ExitCode.FAILED if any(diagnostic.severity == "ERROR" for _, diagnostic in found) else ExitCode.DONE
 
 
-def _binding(reference: str | None) -> Callable[[str, str], str]:
-    """From a file and its text to the definition as the app would serve it."""
+def _binding(reference: str | None) -> Callable[[str], str]:
+    """From a file to the definition in it, as the app would serve it. Either raises CommandFailed."""
     if reference is None:
-        return lambda _, text: text
+        return read_definition
     from stepwell.app import AppError
     from stepwell.assembly import Place, bind_text, load_app
     from stepwell.settings import SettingsError, load_settings
@@ -77,7 +77,14 @@ def _binding(reference: str | None) -> Callable[[str, str], str]:
         raise CommandFailed(str(error), ExitCode.WRONG_USE) from error
     place = Place(settings.region, settings.account)
     filled = {machine.path.resolve(): machine.substitutions for machine in app.machines.values()}
-    return lambda file, text: bind_text(text, app, place, filled.get(Path(file).resolve(), {}))
+
+    def bound(file: str) -> str:
+        try:
+            return bind_text(read_text(file), file, app, place, filled.get(Path(file).resolve(), {}))
+        except AppError as error:
+            raise CommandFailed(str(error), ExitCode.WRONG_USE) from error
+
+    return bound
 
 
 def _members(file: str, diagnostic: Diagnostic) -> dict[str, str | None]:

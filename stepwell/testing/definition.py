@@ -62,7 +62,7 @@ def bind(source: Source, app: Stepwell | None, substitutions: Mapping[str, str])
     own = declared.substitutions if declared is not None else {}
     tags = declared.tags if declared is not None else {}
     try:
-        text = bind_text(source.text, app, PLACE, {**own, **substitutions})
+        text = bind_text(source.text, source.path, app, PLACE, {**own, **substitutions})
     except AppError as fault:
         raise TestFault(str(fault)) from fault
     faults = definition_faults(source.path, text, type)

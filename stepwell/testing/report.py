@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from stepwell.deploy.definition_file import definition_json
+from stepwell.deploy.faults import TemplateError
 from stepwell.language.definition import compile_definition
 from stepwell.language.diagnostics import InvalidDefinition
 from stepwell.testing.coverage import KINDS, Coverage, MachineCoverage
@@ -21,8 +23,9 @@ def add_definitions(coverage: Coverage, globs: Iterable[str], root: Path) -> Non
     for glob in globs:
         for path in sorted(root.glob(glob)):
             try:
-                coverage.add(path.name.split(".")[0], compile_definition(path.read_text("utf-8")))
-            except InvalidDefinition:
+                text = definition_json(path.read_text("utf-8"), path)
+                coverage.add(path.name.split(".")[0], compile_definition(text))
+            except (InvalidDefinition, TemplateError):
                 continue
 
 

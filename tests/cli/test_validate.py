@@ -54,3 +54,15 @@ def test_a_definition_may_name_the_functions_of_an_app(shell: Shell) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "INVALID_JSON_DESCRIPTION" in shell("validate", "--app", "hello:app", "bad.asl.json").stdout
     assert shell("validate", "--app", "nobody:app", "hello.asl.json").returncode == 2
+
+
+def test_a_definition_may_be_written_in_yaml(shell: Shell) -> None:
+    (shell.folder / "a.asl.yaml").write_text("StartAt: A\nStates:\n  A: {Type: Pass, Next: B}\n  B: {Type: Succeed}\n")
+    assert shell("validate", "a.asl.yaml").returncode == 0
+    assert shell("run", "a.asl.yaml").stdout == "{}\n"
+    (shell.folder / "b.asl.yaml").write_text("StartAt: A\nStates:\n  A: {Type: Pass, Next: Nowhere}\n")
+    assert "b.asl.yaml: /States/A/Next: error MISSING_TRANSITION_TARGET: " in shell("validate", "b.asl.yaml").stdout
+    (shell.folder / "c.asl.yaml").write_text("StartAt: [\n")
+    done = shell("validate", "c.asl.yaml")
+    assert done.returncode == 2
+    assert done.stderr.startswith("stepwell: c.asl.yaml, line 2: ")
