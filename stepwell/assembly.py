@@ -49,6 +49,7 @@ from stepwell.tasks.destinations import Destinations
 from stepwell.tasks.dispatcher import Integration, TaskDispatcher
 from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionRegistry
 from stepwell.tasks.function_table import with_tables
+from stepwell.tasks.http.pace import OF_AWS, Pace
 from stepwell.tasks.http.targets import Targets
 from stepwell.tasks.http_invoke import HttpInvoke
 from stepwell.tasks.kinds.python_callable import PythonCallable
@@ -205,11 +206,12 @@ def make_dispatcher(
     clients = make_clients(settings)
     targets = Targets(settings.http_allowed_hosts)
     gateway = ApiGatewayInvoke(targets, signed_by(clients))
+    pace = None if settings.aws_quotas == "off" else Pace(*OF_AWS)
     services: dict[str, Integration] = {
         **aws_integrations(clients),
         "aws-sdk:sfn": StepFunctions(api),
         SERVICE: InvokeLater(functions, Destinations(functions, clients)),
-        "http:invoke": HttpInvoke(KeptConnections(api), targets),
+        "http:invoke": HttpInvoke(KeptConnections(api), targets, pace),
         "apigateway:invoke": gateway,
         "apigateway:invoke.waitForTaskToken": gateway,
     }

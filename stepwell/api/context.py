@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from stepwell.api.admission.gate import Gate
 from stepwell.api.admission.limits import Limits
 from stepwell.api.admission.load import Load
+from stepwell.api.admission.open_executions import OpenExecutions
 from stepwell.api.admission.quotas import OFF, Quotas
 from stepwell.api.page_tokens import PageTokens
 from stepwell.api.request_counts import RequestCounts
@@ -53,6 +54,8 @@ class ApiContext(Struct, frozen=True, kw_only=True):
     """Who is let in."""
     quotas: Quotas | None = None
     """AWS's quotas of requests, where they are kept to."""
+    open_executions: OpenExecutions | None = None
+    """AWS's quota of executions that are open at once, where it is kept to."""
     region: str = DEFAULT_REGION
     account: str = DEFAULT_ACCOUNT
     allowed_hosts: frozenset[str] = frozenset()
@@ -95,11 +98,13 @@ async def open_context(
     limits = limits or Limits()
     load = Load(limits.overload_delay, lambda: engine.committer.waiting, lambda: engine.metrics.committed_turns)
     gate = Gate(limits, load)
+    rehearses_nothing = limits.aws_quotas == OFF
     return ApiContext(
         engine=engine,
         page_tokens=PageTokens(key),
         gate=gate,
-        quotas=None if limits.aws_quotas == OFF else Quotas(limits.aws_quotas, gate.count_throttled),
+        quotas=None if rehearses_nothing else Quotas(limits.aws_quotas, gate.count_throttled),
+        open_executions=None if rehearses_nothing else OpenExecutions(engine.store.count_running, gate.count_throttled),
         region=region,
         account=account,
         allowed_hosts=allowed_hosts,

@@ -42,6 +42,14 @@ def throttling() -> ApiFault:
     return ApiFault("ThrottlingException", "Rate exceeded")
 
 
+def execution_limit_exceeded() -> ApiFault:
+    return ApiFault(
+        "ExecutionLimitExceeded",
+        "The maximum number of running executions has been reached. Running executions must end or be stopped before a"
+        " new execution can be started.",
+    )
+
+
 def conflict(message: str) -> ApiFault:
     return ApiFault("ConflictException", message, 409)
 

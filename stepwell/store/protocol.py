@@ -378,6 +378,10 @@ class Store(Catalog, Protocol):
         """Keys of executions with a timer on a virtual clock, in order, behind the key `after`."""
         ...
 
+    async def count_running(self, most: int) -> int:
+        """How many executions run, counted up to `most`."""
+        ...
+
     # -- settings of the store itself
     async def keep_time(self, now: int) -> None:
         """Store what time it is, for `kept_time` after the next start."""

@@ -18,6 +18,7 @@ from stepwell.tasks.http.answers import Unreadable, as_result, body_text, status
 from stepwell.tasks.http.client import BadRequest, HttpAnswer, HttpRequest, NoAnswer, NotInstalled, in_trace, send
 from stepwell.tasks.http.connection import Connection, Connections, ConnectionUnusable, OAuth
 from stepwell.tasks.http.oauth import Tokens
+from stepwell.tasks.http.pace import Pace
 from stepwell.tasks.http.parameters import HttpCall, Unusable
 from stepwell.tasks.http.redaction import Redaction
 from stepwell.tasks.http.targets import NotAllowed, Targets, Unresolved
@@ -27,10 +28,11 @@ from stepwell.tasks.http.trace import tell
 class HttpInvoke:
     """Carries out `http:invoke`."""
 
-    def __init__(self, connections: Connections, targets: Targets) -> None:
+    def __init__(self, connections: Connections, targets: Targets, pace: Pace | None = None) -> None:
         self._connections = connections
         self._targets = targets
         self._tokens = Tokens(targets)
+        self._pace = pace
 
     async def run(self, task: Task) -> AsyncIterator[Outcome]:
         try:
@@ -59,6 +61,8 @@ class HttpInvoke:
         oauth = connection.authorization if isinstance(connection.authorization, OAuth) else None
         token = None if oauth is None else await self._tokens.token(connection, oauth)
         request = call.request(connection, token, region)
+        if self._pace is not None:
+            await self._pace.turn()
         answer = await self._sent(request, task.trace)
         if oauth is not None and answer.status in (401, 407):
             token = await self._tokens.token(connection, oauth, but=token)

@@ -31,6 +31,8 @@ async def start_execution(request: Request) -> Answer:
     start = await requested_start(request)
     if request.context.quotas is not None:
         request.context.quotas.take_start(start.machine.type)
+    if request.context.open_executions is not None and start.machine.type != EXPRESS:
+        await request.context.open_executions.take()
     try:
         started = await request.context.engine.start_execution(start)
     except errors.ExecutionAlreadyExists:
@@ -92,6 +94,8 @@ async def stop_execution(request: Request) -> Answer:
 
 async def redrive_execution(request: Request) -> Answer:
     arn = _execution_arn(request)
+    if request.context.open_executions is not None:
+        await request.context.open_executions.take()
     try:
         redriven = await request.context.engine.redrive_execution(arn, request.optional_text("clientToken"))
     except errors.ExecutionDoesNotExist:

@@ -137,6 +137,11 @@ def running(connection: sqlite3.Connection, after: int, limit: int) -> Sequence[
     return [row[0] for row in connection.execute(query, (after, limit)).fetchall()]
 
 
+def count_running(connection: sqlite3.Connection, most: int) -> int:
+    query = "SELECT count(*) FROM (SELECT 1 FROM progress WHERE status = 'RUNNING' LIMIT ?)"
+    return int(connection.execute(query, (most,)).fetchone()[0])
+
+
 def children(connection: sqlite3.Connection, map_run: int, after: int, limit: int) -> Sequence[ExecutionRow]:
     return [_row(row) for row in connection.execute(_CHILDREN, (map_run, after, limit)).fetchall()]
 

@@ -165,6 +165,9 @@ class SqliteStore:
     async def virtual_executions(self, after: int, limit: int) -> Sequence[int]:
         return await self._lister.read(partial(waiting.virtual, after=after, limit=limit))
 
+    async def count_running(self, most: int) -> int:
+        return await self._lister.read(partial(executions.count_running, most=most))
+
     # -- definitions, machines
     async def put_definition(self, hash: str, text: str) -> None:
         await self._writer.write(partial(catalog.put_definition, hash_=hash, text=text))

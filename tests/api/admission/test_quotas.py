@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from stepwell.api.admission.limits import Limits
+from stepwell.api.admission.open_executions import OpenExecutions
 from stepwell.api.admission.quotas import Bucket, Quotas, transitions_in
 from stepwell.api.app import create_app
 from stepwell.api.context import open_context
@@ -16,7 +18,10 @@ from stepwell.api.faults import ApiFault
 from stepwell.api.service_model import INPUTS
 from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.store.open import open_store
+from stepwell.tasks.http.pace import Pace
 from tests.api.conftest import Aws
+
+PASSES = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 
 
 class Clock:
@@ -124,6 +129,72 @@ async def test_transitions_beyond_the_bucket_are_delayed_and_none_is_lost(strict
     assert strict.context is not None
     assert strict.context.engine.metrics.throttled > 0
     assert "stepwell_execution_throttled_total" in (await strict.http.get("/metrics")).text
+
+
+WAITS = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+
+
+async def test_no_more_executions_are_open_than_aws_lets_be_and_an_end_makes_room(strict: Aws) -> None:
+    assert strict.context is not None
+    refused: list[None] = []
+    few = OpenExecutions(strict.context.store.count_running, lambda: refused.append(None), most=3)
+    strict.context = replace(strict.context, open_executions=few)
+    transport = httpx.ASGITransport(create_app(strict.context), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as strict.http:
+        machine = await strict.create(definition=WAITS)
+        started = [await strict.start(machine) for _ in range(3)]
+        answer = await strict.post("StartExecution", {"stateMachineArn": machine})
+        assert (answer.status_code, answer.json()["__type"]) == (400, "ExecutionLimitExceeded")
+        await strict("StopExecution", executionArn=started[0])
+        async with asyncio.timeout(20):
+            while (await strict.post("StartExecution", {"stateMachineArn": machine})).status_code != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        # Whoever would go on is refused as whoever would start.
+        answer = await strict.post("RedriveExecution", {"executionArn": started[0]})
+        assert answer.json()["__type"] == "ExecutionLimitExceeded"
+        # Express executions are not counted.
+        express = await strict.create(name="quick", definition=PASSES, type="EXPRESS")
+        await strict("StartExecution", stateMachineArn=express)
+    assert len(refused) >= 3
+
+
+async def test_open_executions_are_counted_again_when_there_was_no_more_room_or_after_a_while() -> None:
+    now, open_, counts = Clock(), [7], []
+
+    async def count(most: int) -> int:
+        counts.append(most)
+        return min(open_[0], most)
+
+    quota = OpenExecutions(count, lambda: None, most=10, now=now)
+    await asyncio.gather(*(quota.take() for _ in range(3)))
+    assert counts == [10]
+    now.seconds = 1
+    open_[0] = 10
+    for _ in range(5):
+        with pytest.raises(ApiFault, match="maximum number of running executions"):
+            await quota.take()
+    assert counts == [10, 10]
+    now.seconds = 2
+    open_[0] = 0
+    await quota.take()
+    now.seconds = 20
+    await quota.take()
+    assert counts == [10] * 4
+
+
+async def test_http_tasks_wait_for_the_bucket_in_order() -> None:
+    pace, order = Pace(2, 50), []
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def call(number: int) -> None:
+        await pace.turn()
+        order.append(number)
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(call(number) for number in range(12)))
+    assert order == list(range(12))
+    assert loop.time() - began >= 0.19  # ten more than the bucket holds, at 50 a second
 
 
 async def test_an_execution_that_waits_for_its_turn_can_be_stopped(strict: Aws) -> None:
