@@ -3,7 +3,8 @@
 Rules that must stay true here:
 - The store is the product's, on SQLite, with all of its SQL; only who serves its queues, and when, is simulated.
 - What a power cut leaves is what a disk may leave: of a write that was not synced any of the sectors, in any order.
-  The log is synced before the database is written (`synchronous = FULL`), so one of the two is whole.
+  The log is synced before the database is written (`synchronous = FULL`), so one of the two is whole: the log where a
+  checkpoint is met, which is a write of its own.
 """
 
 from __future__ import annotations
@@ -115,9 +116,8 @@ class Disk:
             self.path, isolation_level=None, check_same_thread=False, cached_statements=256, factory=_Writer
         )
         set_up_writer(writer, self.path)
-        writer.execute(f"PRAGMA wal_autocheckpoint = {self.log_kept}")
         files = replace(files, writer=writer)
-        store = SqliteStore(files, self._close_in_order, partial(_Lane, self, loop))
+        store = SqliteStore(files, self._close_in_order, partial(_Lane, self, loop), self.log_kept)
         self.life = Life(files, writer, loop, store)
         return store
 
@@ -158,7 +158,7 @@ class Disk:
         self._close_audit(audit)
         if life.closed:
             return
-        for connection in (files.reader, files.lister):
+        for connection in (files.reader, files.lister, files.checkpointer):
             connection.close()
         with suppress(sqlite3.ProgrammingError):  # it was just being closed
             life.writer.rollback()
@@ -181,7 +181,7 @@ class Disk:
 
     def serve(self, name: str, batch: Sequence[AnyJob], serve: Serve) -> None:
         """Serve a batch as the disk is today. Raises Crash."""
-        if not name.endswith("writer"):
+        if not name.endswith(("writer", "checkpoints")):
             serve(batch)
             return
         fate = self._faults.write()
@@ -202,9 +202,9 @@ class Disk:
             raise Crash
 
     def _torn(self, before: dict[Path, bytes], after: dict[Path, bytes]) -> dict[Path, bytes]:
-        """What is left of a write that the power cut has met: in the log, or behind it in the database."""
+        """What is left of a write that the power cut has met: in the log, or in the database where the log is whole."""
         wal = next((path for path in after if path.name.endswith("-wal")), None)
-        whole = self._chance.random() < 0.2
+        whole = wal is None or before.get(wal) == after[wal] or self._chance.random() < 0.2
         left = dict(before)
         for path in after:
             if whole and path != wal:

@@ -8,13 +8,18 @@ Rules that must stay true here:
   with the first descriptor that it closes.
 - A file that was moved away and back is taken again; one that was cut or overwritten never is.
 - A look costs a few microseconds: nothing is read but the heads of the files.
+- While a checkpoint is under way the database's head and size need not agree. What looks wrong then is looked at again
+  in between two (`still`).
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from mmap import PROT_READ, mmap
 from pathlib import Path
+from sys import byteorder
+from threading import Lock
 from typing import TypeAlias
 
 from stepwell.store.protocol import StoreLost
@@ -24,6 +29,8 @@ _HEAD = 32  # bytes of a head that are looked at
 _MAGIC = b"SQLite format 3\x00"
 _LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _SALT = slice(16, 24)  # of a log's head: drawn anew whenever the log begins anew
+_INDEX = 136  # bytes at the beginning of the log's index, in the machine's own order (SQLite, "WAL-Index File Format")
+_PAGES, _MOVED = slice(16, 20), slice(96, 100)
 
 _Identity: TypeAlias = tuple[int, int]
 
@@ -41,8 +48,11 @@ class Anchor:
             for file in self._files:
                 self._descriptors.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
                 on_failure.callback(os.close, self._descriptors[-1])
+            self._index = mmap(self._descriptors[-1], _INDEX, prot=PROT_READ)
             on_failure.pop_all()
         self._database, self._log, _ = self._descriptors
+        self.still = Lock()
+        """Held by who moves the log into the database."""
         self._size = self._log_size = 0
         self._salt = b""
         self._damage: str | None = None
@@ -59,9 +69,9 @@ class Anchor:
         return self._damage is not None
 
     @property
-    def log_size(self) -> int:
-        """Bytes that the log took at the last look."""
-        return self._log_size
+    def log_pages(self) -> tuple[int, int]:
+        """How many pages stand in the log now, and how many of them have been moved into the database."""
+        return int.from_bytes(self._index[_PAGES], byteorder), int.from_bytes(self._index[_MOVED], byteorder)
 
     def check(self) -> None:
         """Raises StoreLost where a file is not in its place, or not as it was left."""
@@ -84,6 +94,7 @@ class Anchor:
             )
 
     def close(self) -> None:
+        self._index.close()
         for descriptor in self._descriptors:
             os.close(descriptor)
 
@@ -91,7 +102,9 @@ class Anchor:
         head, size = os.pread(self._database, _HEAD, 0), os.fstat(self._database).st_size
         if head[:16] != _MAGIC:
             return f"{self._files[0]} was cut or overwritten"
-        if size < self._size:  # as SQLite may do it by itself, then with a head that agrees
+        if size < self._size:  # as a checkpoint may do it, which leaves a head that agrees
+            with self.still:
+                head, size = os.pread(self._database, _HEAD, 0), os.fstat(self._database).st_size
             page = int.from_bytes(head[16:18], "big")
             if size < int.from_bytes(head[28:32], "big") * (65536 if page == 1 else page):
                 return f"{self._files[0]} was cut"

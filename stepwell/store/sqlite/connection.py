@@ -3,6 +3,7 @@
 Rules that must stay true here:
 - What is committed has reached the disk: WAL with `synchronous = FULL`, and `fullfsync` where a plain fsync stops at
   the disk's cache (macOS).
+- The log is moved into the database by a connection of its own: no commit does so (`wal_autocheckpoint = 0`).
 - Readers cannot write. A new file is for its owner alone: it holds what clients and tasks have sent.
 - No statement opens a transaction behind our back (`isolation_level=None`).
 """
@@ -22,18 +23,20 @@ OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; UPDATE ... FROM
 _WAIT = 5.0  # seconds to wait for another program that has the file locked
 _WRITER_CACHE = 4 * 1024  # KiB
 _READER_CACHE = 2 * 1024  # KiB
-_CHECKPOINT = 4000  # pages of log (16 MB) that are moved into the database at once
 _LOG_KEPT = 64 * 1024 * 1024  # bytes; a log that has grown beyond is cut back to this
 
 # Of a file that is still empty; one that was made without it keeps the room that rows leave, until it is compacted.
 INCREMENTAL = 2  # what `PRAGMA auto_vacuum` answers then
 GIVES_BACK = "PRAGMA auto_vacuum = INCREMENTAL"
 
-_WRITER = f"""
+_DURABLE = """
 PRAGMA synchronous = FULL;
 PRAGMA fullfsync = ON;
 PRAGMA checkpoint_fullfsync = ON;
-PRAGMA wal_autocheckpoint = {_CHECKPOINT};
+PRAGMA wal_autocheckpoint = 0;
+"""
+
+_WRITER = f"""
 PRAGMA journal_size_limit = {_LOG_KEPT};
 PRAGMA cache_size = -{_WRITER_CACHE};
 PRAGMA temp_store = MEMORY;
@@ -73,7 +76,14 @@ def set_up_writer(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(
             f"{path}: the write-ahead log cannot be used here ({mode}). Keep the database on a local disk."
         )
-    connection.executescript(_WRITER)
+    connection.executescript(_DURABLE + _WRITER)
+
+
+def connect_checkpointer(path: Path) -> sqlite3.Connection:
+    """A connection that moves the log into the database, and does nothing else."""
+    connection = _connect(path, "rw", 8)
+    connection.executescript(_DURABLE)
+    return connection
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""Opening and closing: the database file, the lock on it, and the three connections.
+"""Opening and closing: the database file, the lock on it, and the connections.
 
 Rules that must stay true here:
 - The lock comes first and goes last; whatever fails in between lets go of all that was taken, and harms nothing.
@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from stepwell.store.protocol import StoreError
 from stepwell.store.sqlite.anchor import Anchor
-from stepwell.store.sqlite.connection import connect, connect_reader, set_up_writer
+from stepwell.store.sqlite.connection import connect, connect_checkpointer, connect_reader, set_up_writer
 from stepwell.store.sqlite.faults import corrupt, translate
 from stepwell.store.sqlite.lock import FileLock
 from stepwell.store.sqlite.schema import check_header, check_identity, check_soundness, migrate
@@ -27,7 +27,8 @@ logger = logging.getLogger("stepwell.store")
 
 
 class Files(Struct, frozen=True, kw_only=True):
-    """An open database: a connection that writes, one that reads by key, and one that lists."""
+    """An open database: a connection that writes, one that reads by key, one that lists, and one that moves the log
+    into the database."""
 
     path: Path
     lock: FileLock
@@ -35,11 +36,13 @@ class Files(Struct, frozen=True, kw_only=True):
     writer: sqlite3.Connection
     reader: sqlite3.Connection
     lister: sqlite3.Connection
+    checkpointer: sqlite3.Connection
 
     def close(self) -> None:
         """Move the log into the database, and let go of everything."""
         self.reader.close()
         self.lister.close()
+        self.checkpointer.close()
         with suppress(sqlite3.Error):  # a full disk, say: the log stays next to the file, and nothing is lost
             self.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if not self.anchor.damaged:
@@ -71,6 +74,8 @@ def open_files(path: Path) -> Files:
             on_failure.callback(reader.close)
             lister = connect_reader(path)
             on_failure.callback(lister.close)
+            checkpointer = connect_checkpointer(path)
+            on_failure.callback(checkpointer.close)
             anchor = Anchor(path)
             on_failure.callback(anchor.close)
             sync_folder(path.parent)
@@ -78,7 +83,9 @@ def open_files(path: Path) -> Files:
         except (sqlite3.Error, OSError) as error:
             raise translate(error, path) from error
         on_failure.pop_all()
-    return Files(path=path, lock=lock, anchor=anchor, writer=writer, reader=reader, lister=lister)
+    return Files(
+        path=path, lock=lock, anchor=anchor, writer=writer, reader=reader, lister=lister, checkpointer=checkpointer
+    )
 
 
 def _make_folder(path: Path) -> None:

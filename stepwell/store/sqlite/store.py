@@ -1,4 +1,4 @@
-"""The durable log in one SQLite file: `Store`, put together from a writer and two readers.
+"""The durable log in one SQLite file: `Store`, put together from a writer, two readers and what moves the log.
 
 Rules that must stay true here:
 - Only here is it decided which connection a call uses. Nothing here knows SQL, or does more than pass a call on.
@@ -30,6 +30,7 @@ from stepwell.store.protocol import (
     VersionRow,
 )
 from stepwell.store.sqlite import catalog, executions, versions, waiting
+from stepwell.store.sqlite.checkpoints import WORTH, Checkpoints
 from stepwell.store.sqlite.connections import SqliteConnections
 from stepwell.store.sqlite.files import Files, open_files
 from stepwell.store.sqlite.jobs import SqliteJobs
@@ -50,11 +51,15 @@ _BATCH = 64  # reads by key that share a snapshot and an answer
 class SqliteStore:
     """See `Store`. Made by `SqliteStore.open`, and used on the event loop that it was opened on."""
 
-    def __init__(self, opened: Files, let_go: Callable[[], None], queue: MakeQueue = Lane) -> None:
-        """`queue` makes what stands between the event loop and each connection: a thread, if nothing else is said."""
+    def __init__(self, opened: Files, let_go: Callable[[], None], queue: MakeQueue = Lane, worth: int = WORTH) -> None:
+        """`queue` makes what stands between the event loop and each connection: a thread, if nothing else is said. So
+        many pages of log are `worth` a checkpoint."""
         self._files = opened
         self._let_go = let_go
-        self._writer = Writer(opened.writer, opened.path, opened.anchor, queue)
+        self._checkpoints = Checkpoints(opened.checkpointer, opened.path, opened.anchor, queue, worth)
+        self._writer = Writer(
+            opened.writer, opened.path, opened.anchor, queue, self._checkpoints.look, self._checkpoints.pause
+        )
         self._reader = Reader(opened.reader, opened.path, "stepwell-store-reader", _BATCH, queue)
         self._lister = Reader(opened.lister, opened.path, "stepwell-store-lister", 1, queue)
         self._machines = KnownMachines()
@@ -87,6 +92,7 @@ class SqliteStore:
 
     async def _close(self) -> None:
         await asyncio.gather(self._reader.close(), self._lister.close(), self._writer.close())
+        await self._checkpoints.close()
         await asyncio.to_thread(self._files.close)
         self._let_go()
 

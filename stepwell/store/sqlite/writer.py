@@ -21,7 +21,7 @@ from stepwell.store.protocol import Answer, TurnRecord
 from stepwell.store.sqlite.anchor import Anchor
 from stepwell.store.sqlite.faults import lies_in_the_data, translate
 from stepwell.store.sqlite.lane import AnyJob, Job, Lane, MakeQueue
-from stepwell.store.sqlite.log_bound import LogBound
+from stepwell.store.sqlite.pause import Pause
 from stepwell.store.sqlite.turns import Group
 
 T = TypeVar("T")
@@ -42,24 +42,38 @@ class _Commit(Job[Sequence[Answer]]):
 class Writer:
     """Owns the only connection that writes, and the thread that it is used on."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, anchor: Anchor, queue: MakeQueue = Lane) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        anchor: Anchor,
+        queue: MakeQueue = Lane,
+        written: Callable[[], None] = lambda: None,
+        pause: Pause | None = None,
+    ) -> None:
+        """`written` is called on the event loop after each commit, and must not raise. Commits wait for a `pause`."""
         self._connection = connection
         self._path = path
         self._anchor = anchor
-        self._log_bound = LogBound(connection)
+        self._written = written
+        self._pause = pause or Pause()
         self._failing_since: float | None = None
         self._lane = queue("stepwell-store-writer", self._serve, None)
 
     async def commit(self, turns: Sequence[TurnRecord]) -> Sequence[Answer]:
         """Commit turns together with all that waits. See `Store.commit`."""
-        return await self._lane.do(_Commit(turns))
+        answers = await self._lane.do(_Commit(turns))
+        self._written()
+        return answers
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do a small piece of work in the next transaction; what it returns is answered once that is on the disk.
 
         Small writes of a group follow its turns. Work that raises is undone by itself.
         """
-        return await self._lane.do(Job(work))
+        answer = await self._lane.do(Job(work))
+        self._written()
+        return answer
 
     async def check(self) -> None:
         """Raises StoreError where a commit would. Where the last one has failed, something is written to find out."""
@@ -70,10 +84,10 @@ class Writer:
         await self._lane.close()
 
     def _serve(self, batch: Sequence[AnyJob]) -> None:
-        error = self._attempt(batch)
+        with self._pause.work():
+            error = self._attempt(batch)
         self._tell(error)
         if error is None:
-            self._log_bound.keep(self._anchor.log_size)
             return
         if len(batch) > 1 and lies_in_the_data(error):
             for job in batch:
