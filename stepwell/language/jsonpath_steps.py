@@ -2,6 +2,7 @@
 
 Rules that must stay true here:
 - Plain immutable data: `jsonpath_syntax` makes it, `jsonpath_select` and `jsonpath_filter` compile it.
+- No part leads back to what holds it, so that the collector need not look at any (`gc=False`).
 """
 
 from __future__ import annotations
@@ -13,31 +14,31 @@ from msgspec import Struct
 from stepwell.language.values import Json
 
 
-class Name(Struct, frozen=True):
+class Name(Struct, frozen=True, gc=False):
     """`.name` or `['name']`."""
 
     name: str
 
 
-class Names(Struct, frozen=True):
+class Names(Struct, frozen=True, gc=False):
     """`['a','b']`: as the last step an object with these members, else each of them in turn."""
 
     names: tuple[str, ...]
 
 
-class Index(Struct, frozen=True):
+class Index(Struct, frozen=True, gc=False):
     """`[0]`, `[-1]`."""
 
     index: int
 
 
-class Indexes(Struct, frozen=True):
+class Indexes(Struct, frozen=True, gc=False):
     """`[0,2]`."""
 
     indexes: tuple[int, ...]
 
 
-class Slice(Struct, frozen=True):
+class Slice(Struct, frozen=True, gc=False):
     """`[1:3]`, `[:2]`, `[-1:]`, `[::2]`."""
 
     start: int | None
@@ -45,23 +46,23 @@ class Slice(Struct, frozen=True):
     step: int | None
 
 
-class Wildcard(Struct, frozen=True):
+class Wildcard(Struct, frozen=True, gc=False):
     """`.*` or `[*]`."""
 
 
-class Filter(Struct, frozen=True):
+class Filter(Struct, frozen=True, gc=False):
     """`[?( … )]`."""
 
     condition: Condition
 
 
-class Descend(Struct, frozen=True):
+class Descend(Struct, frozen=True, gc=False):
     """`..` and what follows it."""
 
     step: Step
 
 
-class Function(Struct, frozen=True):
+class Function(Struct, frozen=True, gc=False):
     """`.length()`, always the last step."""
 
     name: str
@@ -71,20 +72,20 @@ class Function(Struct, frozen=True):
 Step: TypeAlias = "Name | Names | Index | Indexes | Slice | Wildcard | Filter | Descend | Function"
 
 
-class Constant(Struct, frozen=True):
+class Constant(Struct, frozen=True, gc=False):
     """A literal in a filter or a function's argument."""
 
     value: Json
 
 
-class Pattern(Struct, frozen=True):
+class Pattern(Struct, frozen=True, gc=False):
     """`/ab+c/i`, the right side of `=~`."""
 
     pattern: str
     flags: str
 
 
-class Query(Struct, frozen=True):
+class Query(Struct, frozen=True, gc=False):
     """A path in a filter; `from_root` tells `$` from `@`."""
 
     from_root: bool
@@ -94,27 +95,27 @@ class Query(Struct, frozen=True):
 Operand: TypeAlias = "Constant | Pattern | Query"
 
 
-class Comparison(Struct, frozen=True):
+class Comparison(Struct, frozen=True, gc=False):
     left: Operand
     operator: str
     right: Operand
 
 
-class Exists(Struct, frozen=True):
+class Exists(Struct, frozen=True, gc=False):
     """A path that stands alone."""
 
     query: Query
 
 
-class Not(Struct, frozen=True):
+class Not(Struct, frozen=True, gc=False):
     condition: Condition
 
 
-class AllOf(Struct, frozen=True):
+class AllOf(Struct, frozen=True, gc=False):
     conditions: tuple[Condition, ...]
 
 
-class AnyOf(Struct, frozen=True):
+class AnyOf(Struct, frozen=True, gc=False):
     conditions: tuple[Condition, ...]
 
 

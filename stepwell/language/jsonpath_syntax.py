@@ -3,6 +3,8 @@
 Rules that must stay true here:
 - Any text either parses or raises SyntaxFault; no other exception leaves this file.
 - Nesting (filters in filters, brackets in brackets) is bounded, so that no text can exhaust the stack.
+- So is the number of conditions, arguments and descents, each of which is compiled to functions of its own: all other
+  steps cost what their text does.
 - A word without quotes in a filter is a text: AWS's own samples compare with such (`[?(@.TargetLanguageCode==es)]`).
 - The grammar knows no values: what a step selects is `jsonpath_select`, what a filter means is `jsonpath_filter`.
 """
@@ -45,6 +47,7 @@ _WORDS = ("in", "nin", "contains", "all", "size", "empty", "subsetof", "anyof", 
 _KEYWORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _DEEPEST = 32
+_MOST_PARTS = 1_000
 _DIGITS = frozenset("0123456789")
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 _MOST_DIGITS = 18
@@ -57,6 +60,7 @@ class PathParser:
         self._text = text.strip()
         self._at = 0
         self._depth = 0
+        self._parts = 0
 
     def parse(self) -> tuple[str, tuple[Step, ...]]:
         """The root (`$`, `$$`, or `$name`) and the steps of the whole text. Raises SyntaxFault."""
@@ -88,6 +92,7 @@ class PathParser:
             if steps and isinstance(steps[-1], Function):
                 raise self._fault("a function ends a path")
             if self._take(".."):
+                self._count_part()
                 step = self._bracket() if self._sees("[") else self._dotted(ends)
                 if isinstance(step, Function):
                     raise self._fault("'..' needs a name, an index or a filter")
@@ -126,6 +131,7 @@ class PathParser:
         while not self._take(")"):
             if arguments:
                 self._need(",")
+            self._count_part()
             arguments.append(self._operand(",)"))
             self._blanks()
         self._leave()
@@ -225,6 +231,7 @@ class PathParser:
         return condition
 
     def _comparison(self) -> Condition:
+        self._count_part()
         left = self._operand(" =<>!&|),\t\r\n")
         self._blanks()
         operator = self._operator()
@@ -386,6 +393,13 @@ class PathParser:
 
     def _leave(self) -> None:
         self._depth -= 1
+
+    def _count_part(self) -> None:
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise self._fault(
+                f"it has more than {_MOST_PARTS:,} conditions, arguments and '..'; put some of them into a state before"
+            )
 
     def _fault(self, reason: str) -> SyntaxFault:
         return SyntaxFault(f"'{self._text}' is not a JSONPath: {reason} at character {self._at + 1}")

@@ -28,6 +28,7 @@ from tests.fuzz.target import SECONDS
 from tests.language.scopes import scope
 
 PASS: dict[str, Any] = {"Type": "Pass", "End": True}
+PRESENT = {"Variable": "$.a", "IsPresent": True}
 MEGABYTE = 1_048_576
 
 
@@ -61,6 +62,19 @@ def chain(count: int, **fields: Any) -> str:
     return json.dumps({"StartAt": "S0", "States": {**states, f"S{count}": {"Type": "Succeed"}}})
 
 
+def choice(*rules: dict[str, Any], count: int = 1, **fields: Any) -> str:
+    """A Choice state with these rules, so many times; each leads to the same state."""
+    state = {"Type": "Choice", "Choices": [{**rule, "Next": "B"} for rule in rules * count], **fields}
+    return json.dumps({"StartAt": "A", "States": {"A": state, "B": {"Type": "Succeed"}}})
+
+
+def deep_rule(depth: int) -> dict[str, Any]:
+    rule: dict[str, Any] = PRESENT
+    for level in range(depth):
+        rule = {"Not": rule} if level % 3 == 2 else {("And", "Or")[level % 3]: [rule]}
+    return rule
+
+
 def nested(depth: int) -> str:
     """Parallel states in Parallel states; the text is made without a recursion."""
     begin = "".join(
@@ -83,6 +97,15 @@ def nested(depth: int) -> str:
         pytest.param(one(InputPath="$" + ".a" * 400_000), id="a path of 400,000 steps"),
         pytest.param(one(Parameters={"a.$": f"States.Format('{'{}' * 400_000}', $.a)"}), id="800,000 braces"),
         pytest.param(nested(20), id="20 levels of Parallel"),
+        pytest.param(chain(9_000, ResultPath="$.a"), id="9,000 places of results"),
+        pytest.param(choice(PRESENT, count=15_000), id="15,000 rules"),
+        pytest.param(choice({"And": [PRESENT] * 20_000}), id="20,000 rules in one"),
+        pytest.param(choice(deep_rule(45), count=1_100), id="rules in rules"),
+        pytest.param(
+            choice({"Condition": "{% $a %}"}, count=20_000, QueryLanguage="JSONata"), id="20,000 rules in JSONata"
+        ),
+        pytest.param(one(QueryLanguage="JSONata", Output=["{%a%}"] * 100_000), id="100,000 expressions"),
+        pytest.param(one(Parameters={f"k{i}.$": "$[?(@.a==1)]" for i in range(9_000)}), id="9,000 filters"),
     ],
 )
 def test_a_large_definition_compiles_in_time(text: str) -> None:
@@ -102,7 +125,7 @@ def test_a_large_definition_compiles_in_time(text: str) -> None:
         pytest.param(one(Output="{% " + "(" * 300_000 + " %}", QueryLanguage="JSONata"), "JSONata", id="parentheses"),
         pytest.param(one(Output="{% " + "-" * 300_000 + "1 %}", QueryLanguage="JSONata"), "JSONata", id="signs"),
         pytest.param(one(Output="{% " + "1+" * 300_000 + "1 %}", QueryLanguage="JSONata"), "JSONata", id="sums"),
-        pytest.param(one(Parameters={"a.$": "States.Array(" * 60_000}), "valid JSONPath", id="calls in calls"),
+        pytest.param(one(Parameters={"a.$": "States.Array(" * 9_000}), "valid JSONPath", id="calls in calls"),
         pytest.param(one(InputPath="$" + "[?(@" * 100_000), "at /States/A/InputPath", id="filters in filters"),
         pytest.param(one(InputPath="$[?(@.a=~/(a{1000}){1000}/)]"), "regular expression", id="a large expression"),
     ],
@@ -113,6 +136,44 @@ def test_a_definition_that_would_take_the_stack_is_refused_by_name(text: str, re
             compile_definition(text)
 
     within_bounds(compile)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param({"InputPath": "$" + "[?(@.a==1)]" * 90_000}, id="filters behind filters"),
+        pytest.param({"Parameters": {f"k{i}.$": "$[?(@.a==1)]" for i in range(38_000)}}, id="a filter a member"),
+        pytest.param({"InputPath": "$[?(@" + "&&@" * 300_000 + ")]"}, id="conditions"),
+        pytest.param({"InputPath": "$" + "..a" * 330_000}, id="descents"),
+        pytest.param({"InputPath": f"$.concat({','.join(['$'] * 480_000)})"}, id="arguments"),
+        pytest.param({"Parameters": {f"{i}.$": "$[?(@=~/.{1000}/)]" for i in range(30_000)}}, id="patterns"),
+        pytest.param({"Parameters": {"a.$": f"States.Array({','.join(['$.a'] * 240_000)})"}}, id="paths in a call"),
+    ],
+)
+def test_a_definition_of_more_filters_than_can_be_read_in_time_is_told_the_way_out(state: dict[str, Any]) -> None:
+    told = refusal(lambda: compile_definition(one(**state)), InvalidDefinition)
+    assert "more than 10,000 filters, functions, '..' and arguments; use QueryLanguage JSONata" in told
+    assert len(told) < 1_000
+
+
+def test_a_path_has_a_thousand_conditions_at_most() -> None:
+    compile_path(f"$[?({'&&'.join(['@.a'] * 1_000)})]")
+    with pytest.raises(SyntaxFault, match=r"more than 1,000 conditions, arguments and '\.\.'"):
+        compile_path(f"$[?({'&&'.join(['@.a'] * 1_001)})]")
+
+
+def results(count: int) -> str:
+    """States in a row, each of which adds a member to the input of the next and reads one."""
+    states: dict[str, Any] = {
+        f"S{i}": {"Type": "Pass", "ResultPath": f"$.a{i}", "Parameters": {"a.$": f"$.a{i // 2}"}, "Next": f"S{i + 1}"}
+        for i in range(count)
+    }
+    return json.dumps({"StartAt": "S0", "States": {**states, f"S{count}": {"Type": "Succeed"}}})
+
+
+def test_following_the_data_takes_no_more_than_reading_the_definition() -> None:
+    within_bounds(lambda: lint_definition(results(9_000)))
+    within_bounds(lambda: lint_definition(results(9_000), {f"m{i}": i for i in range(60_000)}))
 
 
 def test_json_that_is_nested_without_end_is_no_value() -> None:

@@ -16,6 +16,7 @@ from typing import Final
 from stepwell.language.definition.assign import check_scopes
 from stepwell.language.definition.legal import JSONPATH
 from stepwell.language.definition.node import Findings, Node
+from stepwell.language.definition.path_parts import check_path_parts
 from stepwell.language.definition.program import BRANCH_FIELDS, read_program
 from stepwell.language.definition.setting import MachineType, Setting, read_language
 from stepwell.language.diagnostics import Code, Diagnostic, InvalidDefinition, Severity
@@ -91,6 +92,8 @@ def parse_document(text: str, findings: Findings) -> dict[str, Json] | None:
         return None
     if not isinstance(document, dict):
         fault("SCHEMA_VALIDATION_FAILED", "Expected value of type [OBJECT]", "/")
+        return None
+    if not check_path_parts(document, findings):
         return None
     states = document.get("States")
     for name in _repeated_state_names(text):

@@ -6,21 +6,30 @@ not. The definition is valid, and fails when it runs.
 Rules that must stay true here:
 - An ERROR is certain: with the given input, or with any, the read finds nothing. All else is a WARNING.
 - What is not known is open: a Task's result, an item of a list that nobody has seen, JSONata.
+- The work grows as the definition does: a state whose input is told anew and anew counts as one of which nothing is
+  known, and so does an input of very many members (`shape`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from stepwell.language.diagnostics import Diagnostic
 from stepwell.language.lint.reads import Read, reads
-from stepwell.language.lint.shape import ANYTHING, UNKNOWN, Shape, shape_of, shape_of_items
+from stepwell.language.lint.shape import ANYTHING, MOST, UNKNOWN, Shape, shape_of, shape_of_items
 from stepwell.language.values import Json, loads
 
 _CODE: Final = "NOT_IN_INPUT"
 _OF_THE_EXECUTION: Final = "execution"
 """What begins so is seldom a member of an item."""
+_LOOKS: Final = 8
+"""How often the input of a state may turn out to be another than it was taken for."""
+_TOLD: Final = 20
+"""How many members of an input a message names."""
 
 
 def lint_definition(text: str, example: Json = None) -> tuple[Diagnostic, ...]:
@@ -72,7 +81,7 @@ class _Lint:
         if member in shape.members:
             return
         if not shape.is_open:
-            held = ", ".join(sorted(shape.members)) or "nothing"
+            held = _named(shape)
             way = _way_out(shape.selected_by or shape.item_of, member)
             self._tell(read, f"$.{member} is read here, and the input holds {held}.{way}", "ERROR")
         elif shape.item_of is not None and self._is_suspicious(read):
@@ -90,6 +99,12 @@ class _Lint:
         self.found.append(Diagnostic(_CODE, message, read.location, severity))
 
 
+def _named(shape: Shape) -> str:
+    names = sorted(shape.members)
+    more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
+    return (", ".join(names[:_TOLD]) or "nothing") + more
+
+
 def _way_out(map_name: str | None, member: str) -> str:
     if map_name is None:
         return ""
@@ -99,6 +114,7 @@ def _way_out(map_name: str | None, member: str) -> str:
 def _inputs(start: object, states: Mapping[str, Any], entry: Shape, language: object) -> dict[str, Shape]:
     """The shape of each state's input, of those that can be reached."""
     inputs: dict[str, Shape] = {}
+    looks: Counter[str] = Counter()
     pending: list[tuple[object, Shape]] = [(start, entry)]
     while pending:
         name, shape = pending.pop()
@@ -107,9 +123,12 @@ def _inputs(start: object, states: Mapping[str, Any], entry: Shape, language: ob
             continue
         known = inputs.get(name)
         met = shape if known is None else known.met(shape)
-        if met != known:
-            inputs[name] = met
-            pending.extend(_nexts(state, met, language))
+        if met == known:
+            continue
+        looks[name] += 1
+        inputs[name] = met if looks[name] <= _LOOKS else ANYTHING
+        if looks[name] <= _LOOKS + 1:
+            pending.extend(_nexts(state, inputs[name], language))
     return inputs
 
 
@@ -117,11 +136,10 @@ def _nexts(state: Mapping[str, Any], shape: Shape, language: object) -> Iterator
     """Where a state leads to, each with the shape that it hands on."""
     jsonata = state.get("QueryLanguage", language) == "JSONata"
     output = ANYTHING if jsonata else _output(state, shape)
-    yield state.get("Next"), output
-    yield state.get("Default"), output
-    for choice in state.get("Choices") or ():
-        if isinstance(choice, Mapping):
-            yield choice.get("Next"), output
+    rules = (rule for rule in state.get("Choices") or () if isinstance(rule, Mapping))
+    targets = (state.get("Next"), state.get("Default"), *(rule.get("Next") for rule in rules))
+    for target in dict.fromkeys(target for target in targets if isinstance(target, str)):
+        yield target, output
     for catcher in state.get("Catch") or ():
         if isinstance(catcher, Mapping):
             error = Shape({"Error": UNKNOWN, "Cause": UNKNOWN})
@@ -159,6 +177,8 @@ def _arguments(state: Mapping[str, Any], effective: Shape) -> Shape:
 
 def _made(template: Mapping[str, Any]) -> Shape:
     """The shape of what a payload template makes."""
+    if len(template) > MOST:
+        return ANYTHING
     members = {name.removesuffix(".$"): UNKNOWN if name.endswith(".$") else value for name, value in template.items()}
     return Shape({name: UNKNOWN if isinstance(value, (dict, list)) else value for name, value in members.items()})
 
@@ -179,8 +199,7 @@ def _item(name: str, state: Mapping[str, Any], shape: Shape) -> Shape:
     if "ItemReader" in state or "ItemBatcher" in state:
         return ANYTHING
     if isinstance(selector, Mapping):
-        made = _made(selector)
-        return Shape(made.members, selected_by=name)
+        return replace(_made(selector), selected_by=name)
     path = next(iter(reads({"InputPath": state.get("ItemsPath")}, "")), None)
     if path is not None and state.get("ItemsPath") in (f"$.{path.member}", f"$['{path.member}']"):
         items = _effective(state, shape).members.get(path.member)

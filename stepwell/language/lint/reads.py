@@ -39,9 +39,10 @@ def reads(state: Mapping[str, Any], location: str) -> Iterator[Read]:
             whole = any(key.endswith(".$") and value == "$" for key, value in state[name].items())
             for found in _template(state[name], f"{location}/{name}"):
                 yield found._replace(beside_all=whole)
+    asked_about = _asked_about(state.get("Choices"))
     for index, choice in enumerate(state.get("Choices") or ()):
         if isinstance(choice, Mapping):
-            yield from _rule(choice, f"{location}/Choices[{index}]", _asked_about(state["Choices"]))
+            yield from _rule(choice, f"{location}/Choices[{index}]", asked_about)
 
 
 def _reads_raw(state: Mapping[str, Any]) -> bool:

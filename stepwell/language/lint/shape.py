@@ -3,6 +3,7 @@
 Rules that must stay true here:
 - A shape that is not open has no other members than those it names: what it says can be relied on.
 - Two shapes that meet have the members of both: whether a member is there is never denied wrongly.
+- A shape of more than MOST members is ANYTHING: those of 10,000 states in a row would fill the memory.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Unknown:
 
 
 UNKNOWN: Final = Unknown()
+MOST: Final = 500
 
 
 class Shape(Struct, frozen=True):
@@ -37,15 +39,21 @@ class Shape(Struct, frozen=True):
 
     def having(self, name: str) -> Shape:
         """The same with another member."""
+        if len(self.members) >= MOST:
+            return ANYTHING
         return replace(self, members={**self.members, name: UNKNOWN})
 
     def met(self, other: Shape) -> Shape:
         """What holds where either may be."""
+        if self is other:
+            return self
         members: dict[str, Json | Unknown] = {
             name: value if name in both and self.members[name] == other.members[name] else UNKNOWN
             for both in [self.members.keys() & other.members.keys()]
             for name, value in {**self.members, **other.members}.items()
         }
+        if len(members) > MOST:
+            return ANYTHING
         return Shape(
             members,
             self.is_open or other.is_open,
@@ -59,7 +67,7 @@ ANYTHING: Final = Shape(is_open=True)
 
 def shape_of(value: Json) -> Shape:
     """The shape of a value that is known."""
-    return Shape(dict(value)) if isinstance(value, dict) else ANYTHING
+    return Shape(dict(value)) if isinstance(value, dict) and len(value) <= MOST else ANYTHING
 
 
 def shape_of_items(items: Iterable[Json], map_name: str) -> Shape:
