@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.patience import PATIENCE, until
 from tests.server import Server, start
 from tests.worker import journal
 
@@ -29,22 +29,13 @@ def one_task(resource: str, **more: Any) -> str:
     return json.dumps({"StartAt": "Do", "States": {"Do": {"Type": "Task", "Resource": resource, **more, "End": True}}})
 
 
-def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
-    """What `holds` answers once that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, "it has not come true in time"
-        time.sleep(0.02)
-    return found
-
-
 @dataclass
 class Fleet:
-    """The server, the workers, and who asks them to do something."""
+    """The server, the workers, and who asks them to do something. `lease` is in seconds."""
 
     folder: Path
     stack: ExitStack
-    lease: float = 2
+    lease: float = 10 * PATIENCE
     access_key: tuple[str, str] = ("k", "s")
     server: Server | None = None
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -66,9 +57,16 @@ class Fleet:
         self.stack.callback(self._end, self.server.process)
 
     def restart(self) -> None:
-        """Kill the server, and start another one in its place."""
+        """Kill the server, and start another one in its place; a worker may not have noticed."""
         assert self.server is not None
         self.server.kill()
+        self.serve(self.server.port)
+
+    def stay_away_until(self, name: str) -> None:
+        """Kill the server, and start another one in its place once this worker has noticed."""
+        assert self.server is not None
+        self.server.kill()
+        until(lambda: "is away" in self.said(name), lambda: self.said(name))
         self.serve(self.server.port)
 
     def work(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -90,7 +88,7 @@ class Fleet:
 
     def kill(self, name: str) -> None:
         os.kill(self.workers[name].pid, signal.SIGKILL)
-        self.workers[name].wait(10)
+        self.workers[name].wait(PATIENCE)
 
     def said(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -111,7 +109,7 @@ class Fleet:
         started = self.client("stepfunctions").start_execution(stateMachineArn=arn, input=json.dumps(input))
         return str(started["executionArn"])
 
-    def ended(self, execution: str, seconds: float = 60) -> dict[str, Any]:
+    def ended(self, execution: str) -> dict[str, Any]:
         """The description of an execution, once it has ended."""
         client = self.client("stepfunctions")
 
@@ -119,7 +117,7 @@ class Fleet:
             described = client.describe_execution(executionArn=execution)
             return None if described["status"] == "RUNNING" else described
 
-        return dict(until(look, seconds))
+        return dict(until(look))
 
     def event_types(self, execution: str) -> list[str]:
         history = self.client("stepfunctions").get_execution_history(executionArn=execution)
@@ -131,13 +129,22 @@ class Fleet:
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    """A server without workers, whose leases last two seconds."""
+    """A server without workers, whose leases outlast the test, however slow the machine is."""
     with ExitStack() as stack:
         found = Fleet(tmp_path, stack)
+        found.serve()
+        yield found
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Fleet]:
+    """A server without workers, whose leases last two seconds: those of workers that are not heard of lapse."""
+    with ExitStack() as stack:
+        found = Fleet(tmp_path, stack, lease=2)
         found.serve()
         yield found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from pathlib import Path
 from typing import Any
 
 from stepwell import Stepwell
+from tests.patience import PATIENCE, come, until
 from tests.worker.journal import write
 
 app = Stepwell()
@@ -17,28 +17,22 @@ app.machine("gated.asl.json")
 app.machine("acts.asl.json")
 
 
-def wait_for(gate: str) -> None:
-    """Until a file is there."""
-    deadline = time.monotonic() + 60
-    while not Path(gate).exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-
-
-@app.function("work", concurrency=3, worker=True)
+@app.function("work", concurrency=3, timeout=2 * PATIENCE, worker=True)
 async def work(event: Any, context: Any) -> Any:
-    """Takes a moment, beside others."""
+    """Ends, beside others, when the test lets it; where it names no gate, at once."""
     write(what="began", key=context.idempotency_key)
-    await asyncio.sleep(0.05)
+    if "gate" in event:
+        await come(Path(event["gate"]).exists)
     write(what="ended", key=context.idempotency_key)
     return {"n": event["n"], "worker": os.environ["WORKER"]}
 
 
-@app.function("gated", concurrency=1, worker=True)
+@app.function("gated", concurrency=1, timeout=2 * PATIENCE, worker=True)
 def gated(event: Any, context: Any) -> Any:
     """Ends when the test lets it."""
     write(what="began", key=context.idempotency_key)
     print(f"waiting for {Path(event['gate']).name}")
-    wait_for(event["gate"])
+    until(Path(event["gate"]).exists)
     write(what="ended", key=context.idempotency_key)
     return {"worker": os.environ["WORKER"]}
 
@@ -53,7 +47,7 @@ def refuse(event: Any, context: Any) -> None:
 def far(gate: str, context: Any) -> str:
     """Says how far it is, and ends when the test lets it."""
     context.progress(0.4, "fetching")
-    wait_for(gate)
+    until(Path(gate).exists)
     return os.environ["WORKER"]
 
 

@@ -10,7 +10,8 @@ from urllib.request import urlopen
 import httpx
 import pytest
 
-from tests.worker.conftest import PLACE, Fleet, until
+from tests.patience import PATIENCE, until
+from tests.worker.conftest import PLACE, Fleet
 from tests.worker.journal import most_at_once
 
 OF_WORK = f"arn:aws:states:{PLACE}:activity:function.work"
@@ -19,7 +20,10 @@ OF_WORK = f"arn:aws:states:{PLACE}:activity:function.work"
 def test_workers_share_the_load_and_none_takes_more_than_it_may(fleet: Fleet) -> None:
     fleet.work("a", "--function", "work")
     fleet.work("b", "--function", "work")
-    executions = [fleet.start("works", n=n) for n in range(40)]
+    gate = fleet.folder / "gate"
+    executions = [fleet.start("works", n=n, gate=str(gate)) for n in range(40)]
+    until(lambda: len(fleet.runs()) == 6)  # each of the two has its hands full
+    gate.touch()
     outputs = [json.loads(fleet.ended(execution)["output"]) for execution in executions]
     assert [output["n"] for output in outputs] == list(range(40))
     assert {output["worker"] for output in outputs} == {"a", "b"}
@@ -48,31 +52,34 @@ def test_the_history_is_that_of_a_lambda_function(fleet: Fleet) -> None:
     ]
 
 
-def test_the_call_of_a_killed_worker_goes_to_another(fleet: Fleet) -> None:
+def test_the_call_of_a_killed_worker_goes_to_another(impatient: Fleet) -> None:
+    fleet = impatient
     gate = fleet.folder / "gate"
     fleet.work("a", "--function", "gated")
     execution = fleet.start("gated", gate=str(gate))
     until(fleet.runs)
     fleet.kill("a")
     fleet.work("b", "--function", "gated")
-    until(lambda: len(fleet.runs()) == 2)
+    until(lambda: "b" in [run["worker"] for run in fleet.runs()])
     gate.touch()
     assert json.loads(fleet.ended(execution)["output"]) == {"worker": "b"}
-    assert [run["worker"] for run in fleet.runs()] == ["a", "b"]
     assert len({run["key"] for run in fleet.runs()}) == 1
 
 
-def test_a_worker_goes_on_while_the_server_is_killed_and_its_result_is_taken(fleet: Fleet) -> None:
-    gate = fleet.folder / "gate"
-    fleet.work("a", "--function", "gated")
-    execution = fleet.start("gated", gate=str(gate))
-    until(fleet.runs)
-    fleet.work("b", "--function", "gated")
-    fleet.restart()
-    until(lambda: "is back" in fleet.said("a"))
-    gate.touch()
-    assert json.loads(fleet.ended(execution)["output"]) == {"worker": "a"}
-    assert len(fleet.runs()) == 1
+def test_a_worker_goes_on_while_the_server_is_killed_and_its_result_is_taken(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with ExitStack() as stack:
+        fleet = Fleet(tmp_path, stack, lease=6)  # so that a worker at work is heard of every two seconds
+        fleet.serve()
+        fleet.work("a", "--function", "gated")
+        execution = fleet.start("gated", gate=str(gate))
+        until(fleet.runs)
+        fleet.work("b", "--function", "gated")
+        fleet.stay_away_until("a")
+        until(lambda: "is back" in fleet.said("a"))
+        gate.touch()
+        assert json.loads(fleet.ended(execution)["output"]) == {"worker": "a"}
+        assert len(fleet.runs()) == 1
 
 
 def test_a_result_that_comes_while_the_server_is_away_is_told_to_the_next(fleet: Fleet) -> None:
@@ -91,41 +98,36 @@ def test_a_result_that_comes_while_the_server_is_away_is_told_to_the_next(fleet:
 
 def test_a_worker_that_is_stopped_ends_what_it_has_begun(fleet: Fleet) -> None:
     gate = fleet.folder / "gate"
-    worker = fleet.work("a", "--function", "gated", "--grace", "60")
+    worker = fleet.work("a", "--function", "gated", "--grace", "600")
     first, second = fleet.start("gated", gate=str(gate)), fleet.start("gated", gate=str(gate))
     until(fleet.runs)
     worker.terminate()
     until(lambda: "stopping" in fleet.said("a"))
     gate.touch()
-    assert worker.wait(30) == 0
+    assert worker.wait(PATIENCE) == 0
     statuses = [fleet.client("stepfunctions").describe_execution(executionArn=arn)["status"] for arn in (first, second)]
     assert sorted(statuses) == ["RUNNING", "SUCCEEDED"]
     assert len(fleet.runs()) == 1
 
 
-def test_what_a_stopped_worker_cannot_end_it_hands_back_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        fleet = Fleet(tmp_path_factory.mktemp("fleet"), stack, lease=600)
-        fleet.serve()
-        gate = fleet.folder / "gate"
-        worker = fleet.work("a", "--function", "gated", "--grace", "0")
-        execution = fleet.start("gated", gate=str(gate))
-        until(fleet.runs)
-        fleet.work("b", "--function", "gated")
-        worker.terminate()
-        assert worker.wait(30) == 0
-        until(lambda: len(fleet.runs()) == 2)
-        gate.touch()
-        assert json.loads(fleet.ended(execution)["output"]) == {"worker": "b"}
+def test_what_a_stopped_worker_cannot_end_it_hands_back_at_once(fleet: Fleet) -> None:
+    gate = fleet.folder / "gate"
+    worker = fleet.work("a", "--function", "gated", "--grace", "0")
+    execution = fleet.start("gated", gate=str(gate))
+    until(fleet.runs)
+    fleet.work("b", "--function", "gated")
+    worker.terminate()
+    assert worker.wait(PATIENCE) == 0
+    until(lambda: len(fleet.runs()) == 2)  # without waiting for the lease to lapse, which is longer
+    gate.touch()
+    assert json.loads(fleet.ended(execution)["output"]) == {"worker": "b"}
 
 
 def test_the_tasks_of_an_activity_are_carried_out_and_kept_alive(fleet: Fleet) -> None:
     fleet.work("a", "--function", "act")
     execution = fleet.start("acts", seconds=3)  # longer than the state's HeartbeatSeconds
     assert json.loads(fleet.ended(execution)["output"]) == {"acted": "a"}
-    assert fleet.event_types(execution)[2:5] == ["ActivityScheduled", "ActivityStarted", "ActivitySucceeded"]
+    assert fleet.event_types(execution)[-5:-2] == ["ActivityScheduled", "ActivityStarted", "ActivitySucceeded"]
 
 
 def test_a_function_of_a_worker_is_invoked_as_any_other(fleet: Fleet) -> None:
@@ -147,12 +149,13 @@ def test_what_a_worker_s_handler_prints_reaches_the_server(fleet: Fleet) -> None
     execution = fleet.start("gated", gate=str(gate))
     assert fleet.ended(execution)["status"] == "SUCCEEDED"
     assert fleet.server is not None
-    with urlopen(f"{fleet.server.url}/logs?function=gated", timeout=10) as answer:
+    with urlopen(f"{fleet.server.url}/logs?function=gated", timeout=PATIENCE) as answer:
         lines = json.load(answer)["lines"]
     assert ("waiting for gate", execution) in [(line["message"], line["execution"]) for line in lines]
 
 
-def test_any_sdk_can_be_a_worker_and_one_that_falls_silent_is_no_longer_heard(fleet: Fleet) -> None:
+def test_any_sdk_can_be_a_worker_and_one_that_falls_silent_is_no_longer_heard(impatient: Fleet) -> None:
+    fleet = impatient
     client = fleet.client("stepfunctions")
     execution = fleet.start("works", n=5)
     first = client.get_activity_task(activityArn=OF_WORK, workerName="silent")
@@ -180,7 +183,8 @@ def test_an_error_that_an_sdk_reports_is_the_error_of_the_state(fleet: Fleet) ->
     assert json.loads(described["cause"]) == {"errorMessage": "none are left", "errorType": "Out.OfStock"}
 
 
-def test_a_call_that_nobody_wants_any_more_is_taken_from_its_worker(fleet: Fleet) -> None:
+def test_a_call_that_nobody_wants_any_more_is_taken_from_its_worker(impatient: Fleet) -> None:
+    fleet = impatient
     fleet.work("a", "--function", "gated")
     execution = fleet.start("gated", gate=str(fleet.folder / "never"))
     until(fleet.runs)
@@ -191,7 +195,8 @@ def test_a_call_that_nobody_wants_any_more_is_taken_from_its_worker(fleet: Fleet
     assert fleet.ended(fleet.start("gated", gate=str(gate)))["status"] == "SUCCEEDED"
 
 
-def test_a_call_is_handed_out_again_where_its_worker_and_the_server_were_killed(fleet: Fleet) -> None:
+def test_a_call_is_handed_out_again_where_its_worker_and_the_server_were_killed(impatient: Fleet) -> None:
+    fleet = impatient
     gate = fleet.folder / "gate"
     fleet.work("a", "--function", "gated")
     execution = fleet.start("gated", gate=str(gate))
@@ -199,7 +204,7 @@ def test_a_call_is_handed_out_again_where_its_worker_and_the_server_were_killed(
     fleet.kill("a")
     fleet.restart()
     fleet.work("b", "--function", "gated")
-    until(lambda: len(fleet.runs()) == 2)
+    until(lambda: "b" in [run["worker"] for run in fleet.runs()])
     gate.touch()
     assert json.loads(fleet.ended(execution)["output"]) == {"worker": "b"}
 
@@ -221,7 +226,7 @@ def test_a_job_runs_on_a_worker_and_its_progress_is_told(tmp_path: Path) -> None
         fleet.serve(STEPWELL_REMOTE_FUNCTIONS="job-*")
         fleet.work("a", "--function", "job-far")
         assert fleet.server is not None
-        with httpx.Client(base_url=fleet.server.url, timeout=30) as http:
+        with httpx.Client(base_url=fleet.server.url, timeout=PATIENCE) as http:
             started = http.post("/jobs/far", json={"gate": str(gate)})
             assert started.status_code == 202
             place = started.headers["Location"]
