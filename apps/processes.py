@@ -71,12 +71,19 @@ def wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path,
 
 
 def free_port(wanted: int = 0) -> int:
-    """The wanted port when nobody listens there, else any free one."""
+    """The wanted port when nobody listens there, else any free one, which nobody else is given for a minute.
+
+    A port on which a connection has just ended rests for a minute: the system gives it to nobody who asks for any free
+    one, but whoever names it may listen on it.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
+            probe.listen()
         except OSError:
             return free_port()
         port: int = probe.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), timeout=30):
+            probe.accept()[0].close()  # the side that closes first is the one whose port rests
         return port

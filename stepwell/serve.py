@@ -37,6 +37,7 @@ from stepwell.api.logs.endpoint import TARGET as LOGS
 from stepwell.api.logs.serving import kept_logs, logs_endpoint
 from stepwell.api.notifications import notification_routes
 from stepwell.api.scheduler.routes import scheduler_routes
+from stepwell.api.server import bind
 from stepwell.api.server import serve as serve_http
 from stepwell.api.workers import StoreLeases, make_activities, worker_routes
 from stepwell.app import Stepwell
@@ -93,8 +94,8 @@ async def serve(settings: Settings) -> None:
     Raises AppError, AuthError, MockConfigError, StoreError and PortTaken; nothing is left running then.
     """
     tell = set_up_server_logging(settings.log_level)
-    port = _choose_port(settings.host, settings.port)
-    url = _url(settings.host, port)
+    bound = _bind(settings.host, settings.port)
+    url = _url(settings.host, bound.getsockname()[1])
     # Handlers and routes of the app that use AWS's SDK for Step Functions find this very server, unless told otherwise.
     auth = None if settings.auth.is_empty else _open_auth(settings)
     secret = MADE_UP if auth is None else auth.own_key.secret
@@ -139,7 +140,7 @@ async def serve(settings: Settings) -> None:
         apis = {LOGS: logs_endpoint(context, functions)}
         application = create_app(context, own, auth, mounts, settings.cors_origins, apis, job_paths(jobs, context))
         settle()
-        await _listen(application, port, settings, stop, await _count_machines(context))
+        await _listen(application, bound, settings, stop, await _count_machines(context))
 
 
 def _open_auth(settings: Settings) -> Auth | None:
@@ -262,30 +263,24 @@ def _report(jobs: Jobs, heard: Heard, execution_arn: str | None, fraction: float
     jobs.reported(execution_arn, fraction, message and heard.sealed(execution_arn, message))
 
 
-async def _listen(app: ASGIApp, port: int, settings: Settings, stop: _Stop, machines: str) -> None:
+async def _listen(app: ASGIApp, bound: socket.socket, settings: Settings, stop: _Stop, machines: str) -> None:
     def listening(_: str, port: int) -> None:
         url = _url(settings.host, port)
         print(
             f"Stepwell {__version__} listens on {url} (store {settings.store}, state machines: {machines})", flush=True
         )
 
-    host = settings.host.strip("[]")
+    patience = settings.client_patience
     try:
-        patience = settings.client_patience
-        await serve_http(app, host, port, stop=stop.asked, grace=settings.grace, patience=patience, listening=listening)
+        await serve_http(app, bound, stop=stop.asked, grace=settings.grace, patience=patience, listening=listening)
     except OSError as error:
-        raise _port_taken(settings.host, port, error) from error
+        raise _port_taken(settings.host, settings.port, error) from error
 
 
-def _choose_port(host: str, port: int) -> int:
-    """The port, or a free one for 0: known before anything is opened. Raises PortTaken."""
+def _bind(host: str, port: int) -> socket.socket:
+    """The port, or a free one for 0: taken before anything is opened. Raises PortTaken."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            chosen: int = probe.getsockname()[1]
-            return chosen
+        return bind(host.strip("[]"), port)
     except OSError as error:
         raise _port_taken(host, port, error) from error
 

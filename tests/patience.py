@@ -20,16 +20,17 @@ PATIENCE: Final = 100.0
 _PAUSE: Final = 0.01
 
 
-def until(look: Callable[[], T | None], about: Callable[[], object] | None = None) -> T:
-    """What `look` finds, asked again until it is something. `about` says what to tell where it never is."""
-    deadline = time.monotonic() + PATIENCE
+def until(look: Callable[[], T | None], about: Callable[[], object] | None = None, seconds: float = PATIENCE) -> T:
+    """What `look` finds, asked again until it is something. `about` says what to tell where it never is; `seconds` are
+    for what has much to do."""
+    deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, _missed(found, about)
         time.sleep(_PAUSE)
     return found
 
 
-async def come(look: Callable[[], T | None | Awaitable[T | None]], about: Callable[[], object] | None = None) -> T:
+async def come(look: Callable[[], T | Awaitable[T | None] | None], about: Callable[[], object] | None = None) -> T:
     """As `until`, for what becomes true while the event loop goes on; `look` may be a coroutine function."""
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -42,4 +43,4 @@ async def come(look: Callable[[], T | None | Awaitable[T | None]], about: Callab
 
 
 def _missed(found: object, about: Callable[[], object] | None) -> str:
-    return f"not within {PATIENCE:.0f} s; {about() if about else f'last seen: {found!r}'}"
+    return f"it has not come; {about() if about else f'last seen: {found!r}'}"

@@ -39,22 +39,43 @@ class _Server(uvicorn.Server):
         yield
 
 
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on a name or an address, IPv4 before IPv6 where a name stands for both; the port is a free one for 0.
+
+    From now on nobody else is given that port. Raises OSError where the address cannot be listened on.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    bound.setblocking(False)
+    return bound
+
+
 async def serve(
     app: ASGIApp,
-    host: str,
-    port: int,
+    bound: socket.socket,
     *,
     stop: asyncio.Event,
     grace: float = 10.0,
     patience: float = 30.0,
     listening: Callable[[str, int], None] | None = None,
 ) -> None:
-    """Serve until `stop` is set, then let running requests end within `grace` seconds.
+    """Serve on a socket that was bound, until `stop` is set; then let running requests end within `grace` seconds.
 
-    `patience` is how many seconds a client may keep the server waiting. `listening` is told the address and the real
-    port once connections are taken. Raises OSError where the address cannot be listened on.
+    `patience` is how many seconds a client may keep the server waiting. `listening` is told the address and the port
+    once connections are taken. The socket is closed at the end. Raises OSError where it cannot be listened on.
     """
-    bound = _bind(host, port)
+    try:
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
     config = uvicorn.Config(
         _answering_to_the_end(app, stop),
         loop="none",
@@ -75,8 +96,8 @@ async def serve(
     try:
         await _first(running, server.ready)
         if server.started and listening is not None:
-            name, real_port = bound.getsockname()[:2]
-            listening(name, real_port)
+            name, port = bound.getsockname()[:2]
+            listening(name, port)
         await _first(running, stop)
     finally:
         server.should_exit = True
@@ -106,19 +127,3 @@ async def _first(running: asyncio.Future[None], event: asyncio.Event) -> None:
     either: set[asyncio.Future[None] | asyncio.Future[Literal[True]]] = {running, waiting}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A socket that listens on a name or an address, IPv4 before IPv6 where a name stands for both."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        bound.listen(BACKLOG)
-    except OSError:
-        bound.close()
-        raise
-    bound.setblocking(False)
-    return bound

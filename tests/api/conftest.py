@@ -18,10 +18,11 @@ from botocore.config import Config
 
 from stepwell.api.app import create_app
 from stepwell.api.context import ApiContext, open_context, real_now
-from stepwell.api.server import serve
+from stepwell.api.server import bind, serve
 from stepwell.engine.dispatch import Outcome, Submitted, Task
 from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.store.open import open_store
+from tests.patience import PATIENCE
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -154,16 +155,16 @@ def server() -> Iterator[str]:
         engine = Engine(store, Callbacks())
         await engine.start()
         context = await open_context(engine, closing=stop)
-        await serve(create_app(context), "127.0.0.1", 0, stop=stop, grace=2, listening=tell)
+        await serve(create_app(context), bind("127.0.0.1", 0), stop=stop, grace=2, listening=tell)
         await engine.stop(1)
         await store.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE)
     yield found[0]
     stops[0]()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

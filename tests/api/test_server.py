@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from stepwell.api.server import serve
+from stepwell.api.server import bind, serve
+from tests.patience import PATIENCE
 
 ROLE = "arn:aws:iam::123456789012:role/x"
 
@@ -44,7 +46,7 @@ def test_the_region_of_a_client_is_that_of_its_machines(sfn, definitions) -> Non
 
 
 def test_an_answer_tells_nothing_about_the_server(server) -> None:
-    answer = httpx.get(f"{server}/health")
+    answer = httpx.get(f"{server}/health", timeout=PATIENCE)
     assert answer.json() == {"status": "ok"}
     assert "server" not in answer.headers
 
@@ -70,13 +72,13 @@ async def test_the_server_tells_its_port_and_ends_when_it_is_told_to() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     running = asyncio.ensure_future(
-        serve(app, "localhost", 0, stop=stop, grace=1, listening=lambda host, port: told.put_nowait((host, port)))
+        serve(app, bind("localhost", 0), stop=stop, grace=1, listening=lambda host, port: told.put_nowait((host, port)))
     )
     host, port = await told.get()
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         assert (await http.get(f"http://{host}:{port}/")).status_code == 204
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
     with pytest.raises(OSError):
         socket.create_connection((host, port), timeout=1)
 
@@ -90,9 +92,9 @@ async def test_a_request_that_the_grace_period_cuts_off_is_answered(caplog: pyte
         await asyncio.Event().wait()
 
     running = asyncio.ensure_future(
-        serve(app, "127.0.0.1", 0, stop=stop, grace=1, listening=lambda _, port: ports.put_nowait(port))
+        serve(app, bind("127.0.0.1", 0), stop=stop, grace=1, listening=lambda _, port: ports.put_nowait(port))
     )
-    async with asyncio.timeout(20), httpx.AsyncClient() as http:
+    async with asyncio.timeout(PATIENCE), httpx.AsyncClient(timeout=PATIENCE) as http:
         request = asyncio.ensure_future(http.get(f"http://127.0.0.1:{await ports.get()}/"))
         await begun.wait()
         stop.set()
@@ -103,6 +105,22 @@ async def test_a_request_that_the_grace_period_cuts_off_is_answered(caplog: pyte
     assert not [record for record in caplog.records if record.exc_info]
 
 
-async def test_a_taken_port_is_an_os_error() -> None:
+def test_a_port_that_is_listened_on_is_an_os_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError):
-        await serve(lambda *_: None, "127.0.0.1", taken.getsockname()[1], stop=asyncio.Event())
+        bind("127.0.0.1", taken.getsockname()[1])
+
+
+def test_nobody_else_is_given_a_port_that_is_bound() -> None:
+    with bind("127.0.0.1", 0) as bound:
+        port = bound.getsockname()[1]
+        with socket.socket() as other, pytest.raises(OSError):
+            other.bind(("127.0.0.1", port))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is told when it is bound")
+async def test_of_two_who_were_told_the_same_port_the_second_is_told_when_it_listens() -> None:
+    with bind("127.0.0.1", 0) as first:
+        second = bind("127.0.0.1", first.getsockname()[1])
+        first.listen()
+        with pytest.raises(OSError):
+            await serve(lambda *_: None, second, stop=asyncio.Event())

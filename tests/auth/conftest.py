@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 
 from stepwell.api.app import create_app
 from stepwell.api.context import open_context
-from stepwell.api.server import serve
+from stepwell.api.server import bind, serve
 from stepwell.auth.caller import caller_of
 from stepwell.auth.opening import open_auth
 from stepwell.auth.table import AuthTable, Elsewhere, KeyTable, TokenTable, digest
@@ -24,6 +24,7 @@ from stepwell.store.open import open_store
 from stepwell.tasks.dispatcher import TaskDispatcher
 from stepwell.tasks.function import FunctionRegistry
 from stepwell.tasks.lambda_service import LambdaService
+from tests.patience import PATIENCE
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 KEYS = {
@@ -81,16 +82,16 @@ def serve_guarded(table: AuthTable) -> Iterator[Guarded]:
         context = await open_context(engine, closing=stop)
         auth = open_auth(table, ENVIRON, "stepwell", guarded.clock)
         app = create_app(context, ROUTES, auth, MOUNTS)
-        await serve(app, "127.0.0.1", 0, stop=stop, grace=2, listening=tell)
+        await serve(app, bind("127.0.0.1", 0), stop=stop, grace=2, listening=tell)
         await engine.stop(1)
         await store.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE)
     yield guarded
     guarded.stop()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

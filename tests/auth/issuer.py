@@ -13,6 +13,8 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from tests.patience import PATIENCE
+
 
 class Issuer:
     """Keys and tokens. `reads` counts how often the keys were fetched; `fails` makes that answer 503."""
@@ -68,4 +70,4 @@ def issuing() -> Iterator[Issuer]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(PATIENCE)

@@ -11,6 +11,7 @@ from stepwell.api.doors import doors
 from stepwell.auth.table import AuthTable, IssuerTable
 from tests.auth.conftest import Guarded, serve_guarded
 from tests.auth.issuer import Issuer, issuing
+from tests.patience import PATIENCE
 
 OPS, LOOKER = "a-token-of-the-operators", "a-token-of-who-may-look"
 
@@ -18,7 +19,7 @@ OPS, LOOKER = "a-token-of-the-operators", "a-token-of-who-may-look"
 def asked(server: Guarded, path: str, token: str | None = None, method: str = "GET", **headers: str) -> httpx.Response:
     if token is not None:
         headers["authorization"] = f"Bearer {token}"
-    return httpx.request(method, server.url + path, headers=headers)
+    return httpx.request(method, server.url + path, headers=headers, timeout=PATIENCE)
 
 
 def test_health_is_open(server: Guarded) -> None:

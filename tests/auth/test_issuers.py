@@ -16,6 +16,7 @@ from stepwell.auth.issuers import IssuerRules, Issuers
 from stepwell.auth.jwks import FRESH, OLDEST, PAUSE, Jwks
 from stepwell.auth.refusal import BearerRefused, KeysUnavailable
 from tests.auth.issuer import Issuer, issuing
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ class World:
         self.issuers = Issuers([(given, Jwks(issuer.url, clock=lambda: self.now))])
 
     async def caller(self, token: str) -> Caller:
-        return await asyncio.wait_for(self.issuers.caller(token), 10)
+        return await asyncio.wait_for(self.issuers.caller(token), PATIENCE)
 
     async def refusal(self, token: str) -> tuple[str | None, str]:
         with pytest.raises(BearerRefused) as refused:

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from stepwell.auth.signer import Signer
 from tests.auth.conftest import SECRET, Guarded
+from tests.patience import PATIENCE
 
 PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
 ROLE = "arn:aws:iam::123456789012:role/x"
@@ -70,7 +71,7 @@ def test_a_wrong_secret_makes_an_invalid_signature(server: Guarded) -> None:
 
 
 def test_a_request_without_a_signature_is_missing_its_token(server: Guarded) -> None:
-    answer = httpx.post(server.url, headers=LIST, content=b"{}")
+    answer = httpx.post(server.url, headers=LIST, content=b"{}", timeout=PATIENCE)
     assert (answer.status_code, answer.json()) == (
         400,
         {
@@ -81,7 +82,7 @@ def test_a_request_without_a_signature_is_missing_its_token(server: Guarded) -> 
 
 
 def test_a_header_that_is_no_signature_is_incomplete(server: Guarded) -> None:
-    answer = httpx.post(server.url, headers=LIST | {"authorization": "Bearer abc"}, content=b"{}")
+    answer = httpx.post(server.url, headers=LIST | {"authorization": "Bearer abc"}, content=b"{}", timeout=PATIENCE)
     assert answer.json()["__type"].endswith("#IncompleteSignatureException")
     assert answer.json()["message"].startswith("Authorization header requires 'Credential' parameter.")
 
@@ -171,7 +172,7 @@ def sent(server: Guarded, request: AWSRequest, **changes: Any) -> tuple[int, str
     headers = httpx.Headers(dict(prepared.headers))
     headers.update(changes.pop("headers", {}))
     del headers["content-length"]
-    answer = httpx.post(prepared.url, headers=headers, content=changes.pop("body", prepared.body))
+    answer = httpx.post(prepared.url, headers=headers, content=changes.pop("body", prepared.body), timeout=PATIENCE)
     return answer.status_code, answer.json().get("message", "")
 
 
@@ -198,7 +199,7 @@ def test_a_header_of_aws_that_is_not_signed_is_refused(server: Guarded) -> None:
 
 def test_two_operations_in_one_request_are_refused(server: Guarded) -> None:
     headers = [*LIST.items(), ("x-amz-target", "AWSStepFunctions.CreateActivity")]
-    answer = httpx.post(server.url, headers=headers, content=b"{}")
+    answer = httpx.post(server.url, headers=headers, content=b"{}", timeout=PATIENCE)
     assert answer.json()["message"] == "'X-Amz-Target' must not be repeated."
 
 
@@ -218,16 +219,16 @@ def test_a_presigned_address_is_answered_until_it_expires(server: Guarded) -> No
     request = AWSRequest("GET", f"{server.url}/logs?limit=10&name=a%20b/c")
     SigV4QueryAuth(Credentials("AKIAREAD", "a-second/secret+of-a-reader"), "states", "eu-west-1", 600).add_auth(request)
     url = request.prepare().url
-    assert httpx.get(url).json() == {"name": "auditor", "role": "read-only", "how": "access key"}
-    assert httpx.get(url.replace("limit=10", "limit=11")).json()["message"] == WRONG
+    assert httpx.get(url, timeout=PATIENCE).json() == {"name": "auditor", "role": "read-only", "how": "access key"}
+    assert httpx.get(url.replace("limit=10", "limit=11"), timeout=PATIENCE).json()["message"] == WRONG
     server.skew = 601
-    assert httpx.get(url).json()["message"].startswith("Signature expired: ")
+    assert httpx.get(url, timeout=PATIENCE).json()["message"].startswith("Signature expired: ")
 
 
 def test_the_signer_of_the_commands_signs_as_botocore_does(server: Guarded) -> None:
     signer = Signer("AKIAFULL", SECRET, "a-session", "eu-central-1")
     for url in ("/logs?b=2&a=1%2F2&a=0&c=", "/express/arn%3Aaws%3Astates", "/guarded"):
         headers = signer.sign("GET", server.url + url, {"Content-Type": "text/plain"})
-        answer = httpx.get(server.url + url, headers=headers)
+        answer = httpx.get(server.url + url, headers=headers, timeout=PATIENCE)
         assert answer.status_code != 403, answer.text
         assert answer.status_code != 401 or url == "/guarded", answer.text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +20,15 @@ from stepwell import Stepwell
 from stepwell.api.app import create_app
 from stepwell.api.context import ApiContext, open_context, real_now
 from stepwell.api.jobs.routes import job_paths, single_routes
-from stepwell.api.server import serve
+from stepwell.api.server import bind, serve
 from stepwell.assembly import Place, bind_machines, deploy, make_jobs
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
 from stepwell.engine.engine import Engine
 from stepwell.jobs.jobs import Jobs
 from stepwell.store.open import open_store
+from tests.patience import PATIENCE, come
 
 PLACE = Place("us-east-1", "123456789012")
-SECONDS = 10.0  # how long a test waits for anything
 
 
 @dataclass
@@ -89,7 +89,7 @@ class House:
 
     async def work(self) -> Work:
         """The next thing that a handler is asked to do."""
-        return await asyncio.wait_for(self.handlers.asked.get(), SECONDS)
+        return await asyncio.wait_for(self.handlers.asked.get(), PATIENCE)
 
     async def post(self, type: str, body: Any = None, **headers: str) -> httpx.Response:
         return await self.http.post(f"/jobs/{type}", json={} if body is None else body, headers=headers)
@@ -107,16 +107,12 @@ class House:
 
     async def ended(self, id: str) -> dict[str, Any]:
         """A job, once it has ended."""
-        job = await self.job(id, Prefer="wait=10")
-        assert job["status"] in ("COMPLETED", "FAILED", "CANCELLED"), job
-        return job
 
-    async def eventually(self, look: Callable[[], Awaitable[Any]]) -> Any:
-        """What `look` finds, asked again until it finds something."""
-        async with asyncio.timeout(SECONDS):
-            while not (found := await look()):  # noqa: ASYNC110  # it looks from outside
-                await asyncio.sleep(0.01)
-            return found
+        async def look() -> dict[str, Any] | None:
+            job = await self.job(id, Prefer="wait=10")
+            return job if job["status"] in ("COMPLETED", "FAILED", "CANCELLED") else None
+
+        return await come(look)
 
 
 @dataclass
@@ -153,8 +149,7 @@ class Houses:
             serving = asyncio.ensure_future(
                 serve(
                     application,
-                    "127.0.0.1",
-                    0,
+                    bind("127.0.0.1", 0),
                     stop=closing,
                     grace=1,
                     listening=lambda _, number: port.set_result(number),
@@ -163,11 +158,11 @@ class Houses:
 
             async def close() -> None:
                 closing.set()
-                await asyncio.wait_for(serving, SECONDS)
+                await asyncio.wait_for(serving, PATIENCE)
 
             stack.push_async_callback(close)
-            url = f"http://127.0.0.1:{await asyncio.wait_for(port, SECONDS)}"
-            client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=SECONDS + 5))
+            url = f"http://127.0.0.1:{await asyncio.wait_for(port, PATIENCE)}"
+            client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=PATIENCE))
             yield House(context, jobs, handlers, client, url, closing)
 
 

@@ -19,8 +19,9 @@ from stepwell.notify.channel import Channel, Webhook
 from stepwell.notify.post import Post
 from stepwell.store.notices import DeliveryRow
 from stepwell.store.protocol import StoreError
-from tests.jobs.conftest import SECONDS, House, Houses
+from tests.jobs.conftest import House, Houses
 from tests.jobs.sample_app import app
+from tests.patience import PATIENCE, come
 from tests.server import serving
 
 URL = "https://client.example/ends"
@@ -37,7 +38,7 @@ class Kept:
         self.sent.put_nowait((channel.url, delivery.event_id, json.loads(body)))
 
     async def next(self) -> tuple[str, str, dict]:
-        return await asyncio.wait_for(self.sent.get(), SECONDS)
+        return await asyncio.wait_for(self.sent.get(), PATIENCE)
 
 
 def post_of(house: House, sender: Kept) -> Post:
@@ -61,7 +62,7 @@ async def test_every_way_to_end_is_told_once_with_the_job_as_it_is(houses: House
             for work in list(house.handlers.running):
                 work.failed("ValueError", "no")
             assert (await sender.next())[2]["error_message"] == "no"
-            await house.eventually(lambda: _all_told(house))
+            await come(lambda: _all_told(house))
         await post.stop()
     assert sender.sent.empty()
 
@@ -98,7 +99,7 @@ async def test_a_store_that_fails_delays_a_callback_and_loses_none(houses: House
             id_ = await house.start("single", {"n": 1}, **{"Callback-URL": URL})
             (await house.work()).done(1)
             assert (await sender.next())[1] == id_
-            await house.eventually(lambda: _all_told(house))
+            await come(lambda: _all_told(house))
         await post.stop()
 
 
@@ -135,12 +136,12 @@ def test_a_callback_arrives_signed_over_http(tmp_path: Path) -> None:
             url = f"http://127.0.0.1:{receiver.server_port}/ends"
             asked = {"industry": "shoes", "keywords": ["sole"]}
             headers = {"Callback-URL": url}
-            started = httpx.post(f"{server.url}/jobs/trends", json=asked, headers=headers, timeout=30).json()
-            sent, body = arrived.get(timeout=30)
+            started = httpx.post(f"{server.url}/jobs/trends", json=asked, headers=headers, timeout=PATIENCE).json()
+            sent, body = arrived.get(timeout=PATIENCE)
     finally:
         receiver.shutdown()
         receiver.server_close()
-        thread.join(SECONDS)
+        thread.join(PATIENCE)
     assert json.loads(body)["job_id"] == started["job_id"] == sent["webhook-id"]
     signed = f"{sent['webhook-id']}.{sent['webhook-timestamp']}.".encode() + body
     proof = base64.b64encode(hmac.digest(b"a secret of both", signed, "sha256")).decode()

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from stepwell.api.jobs import events as module
-from tests.jobs.conftest import SECONDS, House, Houses, Work
+from tests.jobs.conftest import House, Houses, Work
 from tests.jobs.sample_app import app
+from tests.patience import PATIENCE, come
 
 TRENDS = {"industry": "shoes", "keywords": []}
 
@@ -50,7 +51,7 @@ async def following(house: House, id_: str, last: str | None = None) -> AsyncIte
 
 
 async def following_event(events: AsyncIterator[Event | str]) -> Event:
-    found = await asyncio.wait_for(anext(events), SECONDS)
+    found = await asyncio.wait_for(anext(events), PATIENCE)
     assert isinstance(found, Event)
     return found
 
@@ -75,7 +76,7 @@ async def test_a_stream_tells_status_and_progress_and_ends_with_the_job(houses: 
             last = await following_event(events)
             assert (last.data["status"], last.data["outputs"]) == ("COMPLETED", {"terms": []})
             with pytest.raises(StopAsyncIteration):
-                await asyncio.wait_for(anext(events), SECONDS)
+                await asyncio.wait_for(anext(events), PATIENCE)
 
 
 async def test_a_stream_begins_with_where_the_job_stands(houses: Houses) -> None:
@@ -116,7 +117,7 @@ async def test_a_silent_stream_is_kept_open_by_comments(houses: Houses, monkeypa
         id_ = await house.start("trends", TRENDS)
         async with following(house, id_) as events:
             await following_event(events)
-            assert str(await asyncio.wait_for(anext(events), SECONDS)).startswith(":")
+            assert str(await asyncio.wait_for(anext(events), PATIENCE)).startswith(":")
 
 
 async def test_a_stream_ends_when_the_server_stops(houses: Houses) -> None:
@@ -126,7 +127,7 @@ async def test_a_stream_ends_when_the_server_stops(houses: Houses) -> None:
             await following_event(events)
             house.closing.set()
             with pytest.raises(StopAsyncIteration):
-                await asyncio.wait_for(anext(events), SECONDS)
+                await asyncio.wait_for(anext(events), PATIENCE)
 
 
 async def test_a_client_that_leaves_leaves_nothing_behind(houses: Houses) -> None:
@@ -135,7 +136,7 @@ async def test_a_client_that_leaves_leaves_nothing_behind(houses: Houses) -> Non
         async with following(house, id_) as events:
             await following_event(events)
             assert house.jobs._watchers
-        await house.eventually(lambda: _nobody_watches(house))
+        await come(lambda: _nobody_watches(house))
 
 
 async def _nobody_watches(house: House) -> bool:

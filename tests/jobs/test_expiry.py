@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.jobs.conftest import House, Houses
 from tests.jobs.sample_app import app
+from tests.patience import come
 
 
 async def test_a_job_that_has_ended_leaves_with_its_execution_when_its_time_is_over(houses: Houses) -> None:
@@ -12,7 +13,7 @@ async def test_a_job_that_has_ended_leaves_with_its_execution_when_its_time_is_o
         row = await house.jobs.find(id_)
         assert row is not None
         (await house.work()).done(None)
-        await house.eventually(lambda: _is_gone(house, id_))
+        await come(lambda: _is_gone(house, id_))
         assert await house.context.store.load_execution(row.key) is None
         assert (await house.http.get("/jobs")).json()["jobs"] == []
 
@@ -23,11 +24,11 @@ async def test_a_job_that_runs_stays_until_it_has_ended(houses: Houses) -> None:
         (await house.work()).done(None)
         id_ = await house.start("brief")
         work = await house.work()
-        await house.eventually(lambda: _is_gone(house, other))
-        await house.eventually(lambda: _is_over(house, id_))
+        await come(lambda: _is_gone(house, other))
+        await come(lambda: _is_over(house, id_))
         assert (await house.job(id_))["status"] == "PROCESSING"
         work.done(None)
-        await house.eventually(lambda: _is_gone(house, id_))
+        await come(lambda: _is_gone(house, id_))
 
 
 async def test_what_expired_while_no_server_ran_leaves_when_one_starts(houses: Houses) -> None:
@@ -38,7 +39,7 @@ async def test_what_expired_while_no_server_ran_leaves_when_one_starts(houses: H
     now = houses.now
     houses.now = lambda: now() + 7 * 24 * 3600 * 1000
     async with houses.open(app, "jobs.db") as house:
-        await house.eventually(lambda: _is_gone(house, id_))
+        await come(lambda: _is_gone(house, id_))
 
 
 async def test_a_job_whose_execution_was_let_go_of_is_gone(houses: Houses) -> None:

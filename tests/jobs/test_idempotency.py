@@ -6,6 +6,7 @@ import asyncio
 
 from tests.jobs.conftest import Houses
 from tests.jobs.sample_app import app
+from tests.patience import come
 
 KEY = {"Idempotency-Key": "order-17"}
 
@@ -61,7 +62,7 @@ async def test_a_key_is_forgotten_with_its_job(houses: Houses) -> None:
     async with houses.open(app) as house:
         first = await house.start("brief", **KEY)
         (await house.work()).done(None)
-        await house.eventually(lambda: _is_gone(house, first))
+        await come(lambda: _is_gone(house, first))
         again = await house.start("brief", **KEY)
         (await house.work()).done(None)
         assert (await house.ended(again))["status"] == "COMPLETED"

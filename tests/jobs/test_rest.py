@@ -10,6 +10,7 @@ import httpx
 from stepwell.engine.trace import headers_of
 from tests.jobs.conftest import Houses
 from tests.jobs.sample_app import app
+from tests.patience import PATIENCE, come
 
 TRENDS = {"industry": "shoes", "keywords": ["sole", "lace"]}
 
@@ -45,7 +46,7 @@ async def test_a_long_poll_is_answered_when_the_job_ends(houses: Houses) -> None
         work = await house.work()
         assert not waiting.done()
         work.done(1)
-        answer = await asyncio.wait_for(waiting, 10)
+        answer = await asyncio.wait_for(waiting, PATIENCE)
         assert answer.headers["preference-applied"] == "wait=30"
         assert answer.json()["status"] == "COMPLETED"
         assert "retry-after" not in answer.headers
@@ -64,10 +65,11 @@ async def test_a_long_poll_ends_by_itself_after_its_time(houses: Houses) -> None
 async def test_a_long_poll_is_answered_when_the_server_stops(houses: Houses) -> None:
     async with houses.open(app) as house:
         id_ = await house.start("trends", TRENDS)
-        waiting = asyncio.ensure_future(house.http.get(f"/jobs/{id_}", headers={"Prefer": "wait=30"}))
-        await house.eventually(lambda: _is_watched(house.jobs._watchers, id_))
+        waiting = asyncio.ensure_future(house.http.get(f"/jobs/{id_}", headers={"Prefer": "wait=60"}))
+        await come(lambda: _is_watched(house.jobs._watchers, id_))
         house.closing.set()
-        assert (await asyncio.wait_for(waiting, 10)).json()["status"] == "PROCESSING"
+        answer = await asyncio.wait_for(waiting, 40)  # else it ends after a minute
+        assert answer.json()["status"] == "PROCESSING"
 
 
 async def _is_watched(watchers: dict[str, object], id_: str) -> bool:
@@ -90,7 +92,7 @@ async def test_cancelling_ends_the_handler_and_may_be_asked_again(houses: Houses
         work = await house.work()
         answer = await house.http.delete(f"/jobs/{id_}")
         assert (answer.status_code, answer.json()["status"]) == (200, "CANCELLED")
-        await house.eventually(lambda: _no_longer(house.handlers.running, work))
+        await come(lambda: _no_longer(house.handlers.running, work))
         again = await house.http.delete(f"/jobs/{id_}")
         assert (again.status_code, again.json()) == (200, answer.json())
 
