@@ -26,12 +26,13 @@ Snapshot: TypeAlias = Mapping[Path, tuple[int, int]]
 """Time of the last change (nanoseconds) and size (bytes), by path."""
 
 
-async def changes(paths: Callable[[], Iterable[Path]]) -> AsyncIterator[frozenset[Path]]:
+async def changes(paths: Callable[[], Iterable[Path]], first: Snapshot) -> AsyncIterator[frozenset[Path]]:
     """The files that have changed, come or gone since the last time, whenever there are any.
 
-    `paths` gives files, and folders whose source files are looked at, anew for each look.
+    `paths` gives files, and folders whose source files are looked at, anew for each look; `first` is what they were at
+    the beginning.
     """
-    told = seen = await asyncio.to_thread(look, paths())
+    told = seen = first
     while True:
         began = time.monotonic()
         now = await asyncio.to_thread(look, paths())

@@ -24,7 +24,7 @@ from stepwell.settings import Settings
 from stepwell.tasks.function import Function, FunctionRegistry
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.watch import modules
-from stepwell.watch.files import changes
+from stepwell.watch.files import Snapshot, changes, look
 from stepwell.watch.paths import stale, watched
 
 
@@ -53,10 +53,10 @@ async def watching(
     """Keep what is served up to date while the context is open.
 
     `load` gives the app anew and raises AppError; `app` is the one that is served. `redeclare`
-    takes over what an app declares beside its functions and machines.
+    takes over what an app declares beside its functions and machines. What changes once this is entered is seen.
     """
     watch = _Watch(load, app, settings, functions, context, redeclare)
-    task = asyncio.get_running_loop().create_task(watch.run())
+    task = asyncio.get_running_loop().create_task(watch.run(await asyncio.to_thread(look, watch.files())))
     try:
         yield
     finally:
@@ -83,10 +83,14 @@ class _Watch:
         self._context = context
         self._current = self._checked(app)
 
-    async def run(self) -> None:
-        """Until it is cancelled."""
+    def files(self) -> Iterable[Path]:
+        """What is looked at."""
+        return self._current.files()
+
+    async def run(self, first: Snapshot) -> None:
+        """Until it is cancelled. `first` is what the files were like at the beginning."""
         left: frozenset[Path] = frozenset()  # what has changed and could not be taken
-        async for changed in changes(lambda: self._current.files()):
+        async for changed in changes(self.files, first):
             left |= changed
             try:
                 new = await asyncio.to_thread(modules.anew, lambda: self._checked(self._load()), changed)

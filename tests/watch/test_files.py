@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from stepwell.watch.files import changes, look
+from tests.patience import PATIENCE, come
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,24 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def after(found: AsyncIterator[frozenset[Path]]) -> frozenset[Path]:
-    return await asyncio.wait_for(anext(found), 10)
+    return await asyncio.wait_for(anext(found), PATIENCE)
+
+
+class Looks:
+    """What is looked at. It is asked for each look, when the one before is over."""
+
+    def __init__(self, paths: Callable[[], Iterable[Path]]) -> None:
+        self._paths = paths
+        self._asked = 0
+
+    def __call__(self) -> Iterable[Path]:
+        self._asked += 1
+        return self._paths()
+
+    async def are_made(self) -> None:
+        """Wait until all that is there now has been looked at."""
+        before = self._asked
+        await come(lambda: self._asked >= before + 3)
 
 
 def test_the_sources_in_a_folder_are_looked_at_without_packages_and_hidden_folders(folder: Path) -> None:
@@ -39,33 +56,21 @@ def test_a_file_that_is_named_is_looked_at_whatever_it_is(folder: Path) -> None:
 
 
 async def test_what_changes_comes_and_goes_is_told_together(folder: Path) -> None:
-    found = changes(lambda: [folder])
-    first = asyncio.ensure_future(after(found))
-    await _looked(folder)
+    found = changes(lambda: [folder], look([folder]))
     (folder / "app.py").write_text("12")
     (folder / "new.py").write_text("1")
     (folder / "lib" / "words.js").unlink()
-    seen = set(await first)
-    if len(seen) < 3:  # a look came between two of the three
-        seen |= await after(found)
-    assert seen == {folder / "app.py", folder / "new.py", folder / "lib" / "words.js"}
+    assert await after(found) == {folder / "app.py", folder / "new.py", folder / "lib" / "words.js"}
 
 
 async def test_a_file_that_is_looked_at_from_now_on_has_not_changed(folder: Path) -> None:
     paths = [folder / "app.py"]
-    found = changes(lambda: paths)
-    first = asyncio.ensure_future(after(found))
-    await _looked(folder)
+    looks = Looks(lambda: paths)
+    found = changes(looks, look(paths))
     (folder / "app.py").write_text("12")
-    assert await first == {folder / "app.py"}
+    assert await after(found) == {folder / "app.py"}
     paths.append(folder / "lib")
     second = asyncio.ensure_future(after(found))
-    await _looked(folder)
+    await looks.are_made()
     (folder / "app.py").write_text("123")
     assert await second == {folder / "app.py"}
-
-
-async def _looked(folder: Path) -> None:
-    """Let the first look be over: it is on its way in a thread."""
-    await asyncio.to_thread(os.listdir, folder)
-    await asyncio.sleep(0.1)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,7 +20,7 @@ def python(folder: Path, code: str) -> str:
     head = "import importlib, pathlib, sys; from stepwell.watch.modules import anew, folders\n"
     script = head + "import one, json\nload = lambda: importlib.import_module('one')\n" + code
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
