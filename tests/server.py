@@ -13,12 +13,16 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 _LISTENS = re.compile(rb"listens on (http://\S+)")
+_UNDER_WAY = re.compile(rb"stepwell_requests_under_way\{.*\} (\d+)")
 
 
 class NotServing(Exception):
@@ -38,15 +42,20 @@ class Server:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
+    def under_way(self) -> int:
+        """Requests that it has begun and not answered, by its own count."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=PATIENCE) as answer:
+            return sum(int(found) for found in _UNDER_WAY.findall(answer.read()))
+
     def kill(self) -> None:
         """SIGKILL to the server's own process, and to none of those that it started."""
         os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(PATIENCE)
 
-    def terminate(self, seconds: float = 30) -> int:
+    def terminate(self) -> int:
         """Stop it as an operator does; the answer is its exit code."""
         self.process.terminate()
-        return self.process.wait(seconds)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -69,7 +78,7 @@ def serving(
         if server.process.poll() is None:
             server.process.terminate()
             try:
-                server.process.wait(20)
+                server.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 server.kill()
 
@@ -81,7 +90,7 @@ def start(
     port: int = 0,
     environment: Mapping[str, str] | None = None,
     prefix: Sequence[str] = (),
-    seconds: float = 60,
+    seconds: float = PATIENCE,
 ) -> Server:
     """Start a server and wait until it says that it listens; whoever calls ends it. Raises NotServing."""
     log = folder / "server.log"

@@ -70,7 +70,7 @@ def _create(url: str, vendor_url: str, client: tuple[str, str]) -> tuple[str, st
 
 def _show(url: str, vendor_url: str, client: tuple[str, str], name: str) -> dict[str, str | None]:
     """Print the row of a catalog."""
-    answer = httpx.get(f"{url}/api/catalogs/{name}", headers=_authorization(vendor_url, client))
+    answer = httpx.get(f"{url}/api/catalogs/{name}", headers=_authorization(vendor_url, client), timeout=30)
     row: dict[str, str | None] = answer.raise_for_status().json()["catalog"]
     print(f"\nGET  {url}/api/catalogs/{name}")
     for column, value in row.items():
@@ -108,5 +108,5 @@ The AWS API is at {url}. In another terminal:
 def _authorization(vendor_url: str, client: tuple[str, str]) -> dict[str, str]:
     """What a user who has just signed in sends."""
     grant = {"grant_type": "client_credentials"}
-    answer = httpx.post(f"{vendor_url}/oauth/token", data=grant, auth=client).raise_for_status()
+    answer = httpx.post(f"{vendor_url}/oauth/token", data=grant, auth=client, timeout=30).raise_for_status()
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}

@@ -38,7 +38,9 @@ def play(folder: Path, processes: ExitStack) -> None:
     url = f"http://127.0.0.1:{port}"
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
-        httpx.put(f"{environment['KEYWORDS_SITE_URL']}/control", json={"delay_seconds": SLOW}).raise_for_status()
+        httpx.put(
+            f"{environment['KEYWORDS_SITE_URL']}/control", json={"delay_seconds": SLOW}, timeout=30
+        ).raise_for_status()
         found = _single_route(client, {"industry": "footwear", "usp": "shoes that are repaired, not thrown away"})
         _rest(client, {"industry": "footwear", "keywords": found["keywords"][:6]})
     print(f"""

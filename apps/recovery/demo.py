@@ -39,13 +39,15 @@ def play(folder: Path, processes: ExitStack) -> None:
         process = processes.enter_context(running(command, environment, folder / f"{name}.log"))
         wait_until_listening(process, ready_at, folder / f"{name}.log")
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
-        httpx.put(f"{drs_url}/control", json={"launch_polls": 3, "fail_servers": [BROKEN]}).raise_for_status()
+        httpx.put(
+            f"{drs_url}/control", json={"launch_polls": 3, "fail_servers": [BROKEN]}, timeout=30
+        ).raise_for_status()
         print(f"POST {url}/executions  PlanId={PLAN} ExecutionType=drill  ({BROKEN} will not launch)")
         body = {"PlanId": PLAN, "ExecutionType": "drill"}
         id = client.post("/executions", json=body).raise_for_status().json()["execution_id"]
         if _show(client, id)["status"] != "FAILED":
             raise DemoFailed("the drill was to fail")
-        httpx.put(f"{drs_url}/control", json={"fail_servers": []}).raise_for_status()
+        httpx.put(f"{drs_url}/control", json={"fail_servers": []}, timeout=30).raise_for_status()
         print(f"\nPOST {url}/executions/{id}/resume  (now it will)")
         client.post(f"/executions/{id}/resume").raise_for_status()
         ended = _show(client, id)

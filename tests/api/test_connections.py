@@ -14,6 +14,7 @@ from stepwell.api.events.kept import KeptConnections
 from stepwell.api.events.places import connection_arn
 from stepwell.tasks.http.connection import ApiKey, Basic, ConnectionUnusable, OAuth
 from tests.api.conftest import ACCOUNT, REGION, Aws
+from tests.patience import PATIENCE
 
 SECRETS = ("secret-password", "secret-key", "secret-client", "secret-header")
 
@@ -21,7 +22,7 @@ SECRETS = ("secret-password", "secret-key", "secret-client", "secret-header")
 @pytest.fixture
 def events(server: str) -> Any:
     """boto3's client of EventBridge, against a server that listens; it has no connections."""
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=10)
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=PATIENCE, read_timeout=PATIENCE)
     client = boto3.client(
         "events",
         endpoint_url=server,

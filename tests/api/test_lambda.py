@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stepwell.tasks.call_log import unframed
+from tests.patience import PATIENCE, until
 from tests.server import Server, serving
 
 ROOT = Path(__file__).parents[2]
@@ -285,18 +285,15 @@ def test_a_handler_finds_the_functions_beside_it(functions) -> None:
 
 def test_foreign_hosts_and_pages_are_not_answered(server: Server) -> None:
     url = f"{server.url}/2015-03-31/functions/Greet/invocations"
-    assert httpx.post(url, headers={"host": "evil.example"}).status_code == 403
-    refused = httpx.post(url, headers={"origin": "http://evil.example"})
+    assert httpx.post(url, headers={"host": "evil.example"}, timeout=PATIENCE).status_code == 403
+    refused = httpx.post(url, headers={"origin": "http://evil.example"}, timeout=PATIENCE)
     assert (refused.status_code, refused.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
-    assert httpx.post(url, headers={"origin": "null"}).status_code == 403
-    assert httpx.post(url, headers={"origin": "http://localhost:3000"}).status_code == 200
+    assert httpx.post(url, headers={"origin": "null"}, timeout=PATIENCE).status_code == 403
+    assert httpx.post(url, headers={"origin": "http://localhost:3000"}, timeout=PATIENCE).status_code == 200
 
 
 def lines_of(path: Path, many: int) -> list[str]:
-    deadline = time.monotonic() + 20
-    while not path.exists() or len(path.read_text().splitlines()) < many:
-        assert time.monotonic() < deadline, f"{path} has not {many} lines"
-        time.sleep(0.02)
+    until(lambda: path.exists() and len(path.read_text().splitlines()) >= many, lambda: f"{path} has not {many} lines")
     return path.read_text().splitlines()
 
 

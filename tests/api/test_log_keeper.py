@@ -16,6 +16,7 @@ from stepwell.store.logs import LogChunk
 from stepwell.store.open import open_store
 from stepwell.store.protocol import Store, StoreFull
 from stepwell.tasks.logs import FunctionLogLine, LogRing
+from tests.patience import PATIENCE
 
 LIMITS = Limits(days=7, size=10**9)
 
@@ -85,7 +86,7 @@ async def test_lines_that_the_store_refuses_for_a_while_are_kept_later(store: St
     keeper.start()
     for n in range(5):
         keeper.keep("/g", "s", real_now(), f"line {n}")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await taken.wait()
     await keeper.stop()
     assert [event.message for event in await kept(store, "/g")] == [f"line {n}" for n in range(5)]

@@ -27,7 +27,7 @@ async def test_the_answer_of_an_execution_that_goes_on_comes_when_the_time_is_ov
     begin = time.monotonic()
     answer = await aws.post("DescribeExecution", {"executionArn": execution}, prefer="wait=1")
     assert answer.json()["status"] == "RUNNING"
-    assert time.monotonic() - begin >= 1
+    assert time.monotonic() - begin >= 0.9
 
 
 async def test_an_execution_that_has_ended_is_answered_at_once(aws: Aws) -> None:
@@ -43,7 +43,7 @@ async def test_a_closing_server_answers_at_once(aws: Aws) -> None:
     waiting = asyncio.create_task(aws.post("DescribeExecution", {"executionArn": execution}, prefer="wait=60"))
     await asyncio.sleep(0.01)
     aws.context.closing.set()
-    assert (await waiting).json()["status"] == "RUNNING"
+    assert (await asyncio.wait_for(waiting, 40)).json()["status"] == "RUNNING"  # else it ends after a minute
 
 
 @pytest.mark.parametrize(

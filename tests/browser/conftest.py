@@ -19,7 +19,8 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-SECONDS = 20
+from tests.patience import PATIENCE
+
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -37,8 +38,8 @@ def browser(tmp_path: Path) -> Iterator[WebDriver]:
     for option in (*_OPTIONS, f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(option)
     opened = webdriver.Chrome(options, Service(driver))
-    opened.set_page_load_timeout(SECONDS)
-    opened.set_script_timeout(SECONDS)
+    opened.set_page_load_timeout(PATIENCE)
+    opened.set_script_timeout(PATIENCE)
     try:
         yield opened
     finally:
@@ -61,4 +62,4 @@ def site(tmp_path: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-    thread.join(SECONDS)
+    thread.join(PATIENCE)

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.browser.conftest import SECONDS
+from tests.patience import PATIENCE
 from tests.server import Server, serving
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -97,7 +97,7 @@ def test_any_page_uses_a_single_route(browser: WebDriver, server: Server, site: 
 
 def test_the_page_starts_a_job_shows_it_and_cancels_one(browser: WebDriver, server: Server) -> None:
     browser.get(f"{server.url}/jobs/docs")
-    wait = WebDriverWait(browser, SECONDS)
+    wait = WebDriverWait(browser, PATIENCE)
 
     def shown(id_: str) -> str:
         return browser.find_element(By.ID, id_).text

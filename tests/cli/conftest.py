@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.server import Server, serving
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ class Shell:
             input=input,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
         )
 
     def json(self, *words: str) -> Any:

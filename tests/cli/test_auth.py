@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import Serve, Shell
+from tests.patience import PATIENCE
 
 SECRET = "a-secret-that-only-this-test-knows"
 APP = '''
@@ -66,7 +67,7 @@ def test_commands_say_what_is_missing_and_who_is_refused(tmp_path: Path, url: st
 
 
 def test_an_app_may_leave_the_question_to_the_server(url: str) -> None:
-    assert httpx.get(f"{url}/asks").status_code == 401
-    allowed = httpx.get(f"{url}/asks/", headers={"authorization": "Bearer a-token-for-this-test"})
+    assert httpx.get(f"{url}/asks", timeout=PATIENCE).status_code == 401
+    allowed = httpx.get(f"{url}/asks/", headers={"authorization": "Bearer a-token-for-this-test"}, timeout=PATIENCE)
     assert (allowed.status_code, allowed.text) == (200, "hello")
-    assert httpx.get(f"{url}/open/").text == "hello"
+    assert httpx.get(f"{url}/open/", timeout=PATIENCE).text == "hello"

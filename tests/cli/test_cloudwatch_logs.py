@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.cli.conftest import ROOT
+from tests.patience import PATIENCE, until
 from tests.server import Server, start
 
 APP = """
@@ -77,14 +78,6 @@ class House:
         """What was said, without Lambda's own lines."""
         found = [event["message"] for event in self.events(**members)]
         return [text for text in found if not re.match(r"(START|END|REPORT|INIT_START) ", text)]
-
-
-def until(holds: Callable[[], Any], seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, "it has not come true in time"
-        time.sleep(0.02)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +165,7 @@ def test_lines_outlive_a_killed_server(house: House) -> None:
     streams = house.client("logs").describe_log_streams(logGroupName=GROUP, orderBy="LastEventTime", descending=True)
     assert stream in [found["logStreamName"] for found in streams["logStreams"]]
     command = [sys.executable, "-m", "stepwell", "logs", "Say", "--endpoint-url", house.server.url]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
     assert told.index("before the end") < told.index("after it")
 
 
@@ -181,7 +174,7 @@ def aws_cli_2() -> str | None:
     found = shutil.which("aws")
     if found is None:
         return None
-    version = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=False)
     return found if version.stdout.startswith("aws-cli/2") else None
 
 
@@ -197,13 +190,13 @@ def test_the_aws_cli_tails_and_follows_a_function(house: House) -> None:
     with (house.folder / "tail").open("wb") as output:
         tail = subprocess.Popen(command, env={**kept, **given}, stdout=output, stderr=subprocess.STDOUT)
     try:
-        until(lambda: "told before" in (house.folder / "tail").read_text(), 60)
+        until(lambda: "told before" in (house.folder / "tail").read_text())
         house.say("told while it follows")
-        until(lambda: "told while it follows" in (house.folder / "tail").read_text(), 60)
+        until(lambda: "told while it follows" in (house.folder / "tail").read_text())
         assert (house.folder / "tail").read_text().count("told before") == 1
     finally:
         tail.kill()
-        tail.wait(10)
+        tail.wait(PATIENCE)
 
 
 def test_who_asks_on_from_the_last_event_s_time_misses_nothing_and_tells_twice_by_id(house: House) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE, until
 from tests.server import Server, serving
 
 ARN = "arn:aws:states:us-east-1:123456789012:"
@@ -45,25 +43,10 @@ def call(server: Server, operation: str, **members: object) -> tuple[int, dict]:
         {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AWSStepFunctions.{operation}"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refused:
         return refused.code, json.loads(refused.read())
-
-
-def until(holds: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def waiting(server: Server) -> int:
-    """Requests that wait, by the server's own count."""
-    with urllib.request.urlopen(server.url + "/metrics", timeout=30) as answer:
-        found = re.search(rb'stepwell_requests_under_way\{kind="waiting"\} (\d+)', answer.read())
-    assert found is not None
-    return int(found[1])
 
 
 @pytest.fixture
@@ -77,7 +60,7 @@ def test_what_is_under_way_is_finished_and_answered_and_what_waits_is_let_go(fol
     go = folder / "go"
     environment = {"PYTHONPATH": str(folder)}
     with (
-        serving(folder, ["drained:app", "--grace", "60"], environment=environment) as server,
+        serving(folder, ["drained:app", "--grace", "600"], environment=environment) as server,
         ThreadPoolExecutor(2) as clients,
     ):
         assert call(server, "CreateActivity", name="Dig")[0] == 200
@@ -88,16 +71,16 @@ def test_what_is_under_way_is_finished_and_answered_and_what_waits_is_let_go(fol
         poll: Future[tuple[int, dict]] = clients.submit(
             call, server, "GetActivityTask", activityArn=ARN + "activity:Dig"
         )
-        until(lambda: waiting(server) == 2)
+        until(lambda: server.under_way() == 2)
         server.process.send_signal(signal.SIGTERM)
-        status, answer = poll.result(30)
+        status, answer = poll.result(40)  # else it ends after a minute
         assert (status, answer["taskToken"]) == (200, None)
         assert not work.done()
         assert server.process.poll() is None
         go.touch()
-        status, answer = work.result(30)
+        status, answer = work.result(PATIENCE)
         assert (status, answer["status"], answer["output"]) == (200, "SUCCEEDED", '"done"')
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 def test_a_second_signal_ends_the_server_at_once_with_the_signals_own_code(folder: Path) -> None:
@@ -112,9 +95,9 @@ def test_a_second_signal_ends_the_server_at_once_with_the_signals_own_code(folde
 
         begun = threading.Thread(target=ask, daemon=True)
         begun.start()
-        until(lambda: waiting(server) == 1)
+        until(lambda: server.under_way() == 1)
         server.process.send_signal(signal.SIGTERM)
         until(lambda: b"a second signal stops at once" in server.log.read_bytes())
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(30) == 128 + signal.SIGTERM
-        begun.join(30)
+        assert server.process.wait(PATIENCE) == 128 + signal.SIGTERM
+        begun.join(PATIENCE)

@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 
 from tests.cli.conftest import ROOT, Serve
+from tests.patience import PATIENCE
 from tests.server import Server, serving
 
 THERE = """
@@ -56,7 +57,7 @@ def lambda_of(server: Server) -> Any:
         region_name="us-east-1",
         aws_access_key_id="a",
         aws_secret_access_key="b",
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=20),
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE),
     )
 
 

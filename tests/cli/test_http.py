@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tests.patience import PATIENCE
 from tests.server import Server, serving
 from tests.tasks.http.conftest import Api, Got, Reply
 from tests.tasks.http.conftest import api as api  # the fixture
@@ -39,7 +40,7 @@ def client(server: Server, service: str) -> Any:
         region_name="us-east-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",
-        config=Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 1}),
+        config=Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1}),
     )
 
 

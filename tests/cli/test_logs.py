@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import ROOT, Shell, client_of
+from tests.patience import PATIENCE, until
 from tests.server import Server, serving
 
 APP = """
@@ -150,7 +151,7 @@ def test_what_is_followed_comes_as_it_is_written(server: Server, client: Shell) 
 
 def test_a_place_is_gone_on_from_without_a_gap(server: Server) -> None:
     def ask(**query: object) -> dict:
-        return httpx.get(f"{server.url}/logs", params=query).json()
+        return httpx.get(f"{server.url}/logs", params=query, timeout=PATIENCE).json()
 
     place = ask(limit=0)["next"]
     for word in ("1", "2", "3"):
@@ -159,15 +160,17 @@ def test_a_place_is_gone_on_from_without_a_gap(server: Server) -> None:
     second = ask(after=first["next"], limit=2)
     assert [line["message"] for line in first["lines"] + second["lines"]] == ["1", "2", "3"]
     assert ask(after=second["next"], wait=0.01)["lines"] == []
-    assert httpx.get(f"{server.url}/logs", params={"after": "x"}).status_code == 400
+    assert httpx.get(f"{server.url}/logs", params={"after": "x"}, timeout=PATIENCE).status_code == 400
 
 
 def test_a_server_that_stops_lets_nobody_wait(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        asking = HTTPConnection("127.0.0.1", server.port)
-        for path in ("/logs", "/logs?after=0&wait=30"):
+    with serving(tmp_path, ["--grace", "600"]) as server:
+        asking = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        for path in ("/logs", "/logs?after=0&wait=60"):
             asking.request("GET", path)
             if path == "/logs":
                 asking.getresponse().read()
-        assert server.terminate(8) == 0
+        until(lambda: server.under_way() == 1)
+        server.process.terminate()
+        assert server.process.wait(25) == 0  # else the question is over after 30 seconds
         assert json.load(asking.getresponse())["lines"] == []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from tests.cli.conftest import Shell
+from tests.patience import until
 
 WEBHOOK = "http://10.255.255.1:9/hooks"  # a private address: nothing is sent there
 
@@ -27,15 +26,11 @@ def test_rules_are_added_listed_and_removed(client: Shell) -> None:
 def test_what_could_not_be_delivered_is_listed_tried_again_and_forgotten(client: Shell) -> None:
     rule = client.json("notify", "add", "--machine", "fails", "--webhook", WEBHOOK)
     client("start", "fails", "--wait")
-    deadline = time.monotonic() + 20
-    while not (dead := client.json("notify", "dead")):
-        assert time.monotonic() < deadline
-    (one,) = dead
+    (one,) = until(lambda: client.json("notify", "dead"))
     assert "http_allowed_hosts" in one["error"]
     assert "http_allowed_hosts" in client("notify", "dead").stdout.replace("\n", "")
     assert client.json("notify", "retry", str(one["id"])) == {"count": 1}
-    while not client.json("notify", "dead"):
-        assert time.monotonic() < deadline
+    until(lambda: client.json("notify", "dead"))
     assert client.json("notify", "drop", "--all") == {"count": 1}
     assert client.json("notify", "dead") == []
     assert client("notify", "drop").returncode == 2

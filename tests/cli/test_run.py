@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from tests.cli.conftest import FAILS, WAITS, Shell
+from tests.patience import PATIENCE
 
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:Greet"
 CALLS = f"""{{"StartAt": "Greet", "States": {{"Greet": {{"Type": "Task", "Resource": "{LAMBDA}", "End": true}}}}}}"""
@@ -127,6 +128,6 @@ def test_ctrl_c_ends_quietly(folder: Shell) -> None:
     assert process.stderr is not None
     first = process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    output, rest = process.communicate(timeout=20)
+    output, rest = process.communicate(timeout=PATIENCE)
     assert "entered  Wait" in first
     assert (process.returncode, output, rest) == (130, "", "")

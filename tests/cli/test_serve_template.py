@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,6 +12,7 @@ import boto3
 import pytest
 
 from tests.cli.conftest import Serve, Shell
+from tests.patience import PATIENCE, until
 from tests.server import Server
 
 TEMPLATE = """\
@@ -114,10 +114,9 @@ def machine_of(server: Server) -> str:
 
 
 def output_of(server: Server, arn: str) -> Any:
-    deadline = time.monotonic() + 60
-    while (found := client_of(server).describe_execution(executionArn=arn))["status"] == "RUNNING":
-        assert time.monotonic() < deadline, "the execution does not end"
-        time.sleep(0.05)
+    client = client_of(server)
+    until(lambda: client.describe_execution(executionArn=arn)["status"] != "RUNNING")
+    found = client.describe_execution(executionArn=arn)
     assert found["status"] == "SUCCEEDED", found
     return json.loads(found["output"])
 
@@ -125,7 +124,7 @@ def output_of(server: Server, arn: str) -> Any:
 def call(server: Server, path: str, body: bytes | None = None) -> tuple[int, dict[str, str], bytes]:
     request = urllib.request.Request(server.url + path, data=body)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         return error.code, dict(error.headers), error.read()
@@ -228,10 +227,7 @@ def test_a_template_reloads_when_it_changes(serve: Serve, folder: Path) -> None:
     server = serve(str(folder / "template.yaml"), "--watch")
     machine = machine_of(server)
     (folder / "template.yaml").write_text(TEMPLATE.replace("Default: hello", "Default: welcome"))
-    deadline = time.monotonic() + 30
-    while "stepwell: reloaded: function Greet" not in server.log.read_text():
-        assert time.monotonic() < deadline, server.log.read_text()
-        time.sleep(0.05)
+    until(lambda: "stepwell: reloaded: function Greet" in server.log.read_text(), server.log.read_text)
     started = client_of(server).start_execution(stateMachineArn=machine, input='{"name": "Ada"}')
     assert output_of(server, started["executionArn"])["greeting"] == "WELCOME, ADA"
 

@@ -12,6 +12,7 @@ import pytest
 from stepwell.cli import COMMANDS, main
 from stepwell.commands.exit_code import ExitCode
 from tests.cli.conftest import ROOT, Shell
+from tests.patience import PATIENCE
 
 HEAVY = {
     "asyncio",
@@ -31,7 +32,7 @@ HEAVY = {
 def modules_after(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     return set(done.stdout.split())
 
@@ -88,7 +89,7 @@ def test_a_server_that_uses_none_of_it_imports_nothing_of_what_only_some_use(tmp
         f"asyncio.run(serve.serve(Settings(store={str(tmp_path / 's.db')!r}, port=0)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     modules = set(done.stdout.split())
     assert "stepwell.api.endpoint" in modules

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from botocore.config import Config
 
 from stepwell.commands.endpoint import Endpoint
 from tests.cli.conftest import Serve
+from tests.patience import PATIENCE, until
 from tests.server import Server
 
 APP = """
@@ -25,12 +24,11 @@ app = Stepwell()
 app.machine("steps.asl.json")
 app.function_from("folder", PythonCode("code.handler", "python"))
 
-@app.function("greet", concurrency=4)
+@app.function("greet", concurrency=4, timeout=300)
 def greet(event, context):
     if "until" in event:
         pathlib.Path(event["running"]).touch()
-        end = time.monotonic() + 20
-        while not pathlib.Path(event["until"]).exists() and time.monotonic() < end:
+        while not pathlib.Path(event["until"]).exists():
             time.sleep(0.01)
     return "WORD"
 """
@@ -60,7 +58,7 @@ class Watched:
             "region_name": "us-east-1",
             "aws_access_key_id": "a",
             "aws_secret_access_key": "b",
-            "config": Config(retries={"total_max_attempts": 1}, read_timeout=30),
+            "config": Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE),
         }
         self.functions = boto3.client("lambda", **options)
         self.machines = boto3.client("stepfunctions", **options)
@@ -83,13 +81,6 @@ class Watched:
         until(lambda: text in self.server.log.read_text(), self.server.log.read_text)
 
 
-def until(condition: Callable[[], object], about: Callable[[], str] = str, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, about()
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def watched(serve: Serve, app: Path) -> Watched:
     return Watched(serve("watched:app", "--watch"))
@@ -105,7 +96,7 @@ def test_new_calls_run_the_new_code_and_those_under_way_end_on_the_old(watched: 
         assert watched.call("greet") == "brand-new"
         assert not under_way.done()
         (app / "until").touch()
-        assert under_way.result(20) == "old"
+        assert under_way.result(PATIENCE) == "old"
 
 
 def test_the_code_of_one_folder_is_renewed_alone(watched: Watched, app: Path) -> None:
@@ -198,9 +189,6 @@ def test_what_an_app_declares_beside_its_functions_reloads_too(app: Path, serve:
         + 'app.notify(webhook="https://example.com/hooks")\n'
     )
     endpoint = Endpoint(watched.server.url)
-    deadline = time.monotonic() + 20
-    while not (rules := endpoint.send("GET", "/notifications/rules")["rules"]):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    rules = until(lambda: endpoint.send("GET", "/notifications/rules")["rules"])
     assert rules[0]["webhook"] == "https://example.com/hooks"
     assert [each["Name"] for each in endpoint.send("GET", "/schedules")["Schedules"]] == ["once"]

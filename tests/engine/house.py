@@ -20,6 +20,7 @@ from stepwell.engine.requests import Started, StartRequest
 from stepwell.machine.history import Event
 from stepwell.store.open import open_store
 from stepwell.store.protocol import ActivityRow, Answer, ExecutionRow, MachineRow, Store, TurnRecord
+from tests.patience import PATIENCE
 
 ARN = "arn:aws:states:us-east-1:123456789012:"
 ACTIVITY = ARN + "activity:dig"
@@ -190,7 +191,7 @@ class House:
     async def end(self, started: Started) -> ExecutionRow:
         """The execution once it has ended."""
         row = await self.row(started)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while row.change.status == "RUNNING":
                 await self.engine.wait_for_turn(row.new.key, row.change.last_event_id, 1)
                 row = await self.row(started)
@@ -205,7 +206,7 @@ class House:
 
 async def until(true: Callable[[], bool | Awaitable[bool]]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = true()
             if found if isinstance(found, bool) else await found:

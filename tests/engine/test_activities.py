@@ -12,11 +12,12 @@ from stepwell.engine.requests import ActivityTask
 from stepwell.store.protocol import StoreFull
 from tests.engine.house import ACTIVITY, House, until
 from tests.machine.journey import machine
+from tests.patience import PATIENCE
 
 DIG = machine({"Dig": {"Type": "Task", "Resource": ACTIVITY}})
 
 
-async def poll(house: House, wait: float = 10, worker: str | None = None) -> ActivityTask | None:
+async def poll(house: House, wait: float = PATIENCE, worker: str | None = None) -> ActivityTask | None:
     return await house.engine.get_activity_task(ACTIVITY, worker, wait)
 
 
@@ -39,7 +40,7 @@ async def test_a_worker_that_waits_is_called_at_once(house: House) -> None:
     waiting = asyncio.create_task(poll(house))
     await asyncio.sleep(0.02)
     await house.start(await house.machine(DIG))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         assert await waiting is not None
 
 
@@ -48,7 +49,7 @@ async def test_no_two_workers_get_the_same_task_and_no_task_is_left(house: House
     workers = [asyncio.create_task(poll(house)) for _ in range(30)]
     machine_row = await house.machine(DIG)
     await asyncio.gather(*(house.start(machine_row, n) for n in range(30)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         tasks = await asyncio.gather(*workers)
     assert sorted(json.loads(task.input) for task in tasks if task is not None) == list(range(30))
 
@@ -72,7 +73,7 @@ async def test_a_call_that_its_worker_does_not_use_goes_to_the_next(house: House
     house.engine._activities.offer(ACTIVITY)  # calls the first,
     first.cancel()  # whose client has gone
     await house.start(await house.machine(DIG))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         assert await second is not None
 
 
@@ -84,9 +85,9 @@ async def test_a_poll_without_a_task_ends_after_its_time(house: House) -> None:
 
 async def test_stopping_the_engine_ends_all_polls(house: House) -> None:
     await house.activity()
-    waiting = [asyncio.create_task(poll(house, 60)) for _ in range(3)]
+    waiting = [asyncio.create_task(poll(house, 10 * PATIENCE)) for _ in range(3)]
     await asyncio.sleep(0.02)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await house.engine.stop(0)
         assert await asyncio.gather(*waiting) == [None, None, None]
 
@@ -126,5 +127,5 @@ async def test_no_more_workers_poll_an_activity_at_once_than_aws_allows(
         await house.engine.get_activity_task(ACTIVITY, None, 60)
     for poll in polls:
         poll.cancel()
-    await asyncio.wait(polls, timeout=10)
+    await asyncio.wait(polls, timeout=PATIENCE)
     assert await house.engine.get_activity_task(ACTIVITY, None, 0) is None

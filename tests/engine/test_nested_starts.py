@@ -12,6 +12,7 @@ from stepwell.engine.engine import EngineSettings
 from stepwell.language.model import Resource
 from stepwell.tasks.nested_execution import NestedExecution
 from tests.engine.house import ARN, Handler, Handlers, House, until
+from tests.patience import PATIENCE
 
 PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": {"did": 1}, "End": True}}}
 
@@ -58,7 +59,7 @@ async def test_a_start_that_a_stopping_engine_refuses_is_left_to_the_next(house:
     stopping = asyncio.ensure_future(house.engine.stop(5))
     await asyncio.sleep(0)
     opened.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await stopping
     await house.store.close()
     house.dispatcher = Nesting()

@@ -14,6 +14,7 @@ from stepwell.engine.engine import EngineSettings
 from stepwell.engine.errors import TaskTimedOut
 from stepwell.store.protocol import StoreError
 from tests.engine.house import Handlers, House, until
+from tests.patience import PATIENCE
 
 CALLBACK = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
 
@@ -56,7 +57,7 @@ async def test_what_had_not_to_wait_after_all_holds_nothing_up_later(slow: House
         await asyncio.sleep(0)
         with suppress(TaskTimedOut):  # where it was first, the task has ended
             await slow.engine.send_task_heartbeat(name)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await told
     assert (await slow.end(started)).change.status == "SUCCEEDED"
 

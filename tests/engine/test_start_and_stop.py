@@ -12,7 +12,9 @@ from stepwell.engine.settings import EngineSettings
 from stepwell.store.protocol import StoreFull
 from tests.engine.house import ACTIVITY, Gate, House, until
 from tests.machine.journey import FUNCTION, loop, machine
+from tests.patience import PATIENCE
 
+LONG = 10 * PATIENCE
 PASS = machine({"On": {"Type": "Pass"}})
 REST = machine({"Rest": {"Type": "Wait", "Seconds": 3_600}})
 WORK = machine({"Work": {"Type": "Task", "Resource": FUNCTION}})
@@ -128,7 +130,7 @@ async def test_a_graceful_stop_lets_running_tasks_end_and_commits_what_they_told
     house.dispatcher.handlers["Work"] = gate
     started = await house.start(await house.machine(WORK))
     await until(lambda: len(house.dispatcher.running) == 1)
-    stop = asyncio.create_task(house.engine.stop(5))
+    stop = asyncio.create_task(house.engine.stop(PATIENCE))
     await asyncio.sleep(0)
     with pytest.raises(Stopping):
         await house.start(await house.machine(WORK))
@@ -141,7 +143,7 @@ async def test_a_stop_ends_after_the_grace_period_whatever_runs(house: House) ->
     house.dispatcher.handlers["Work"] = Gate()
     started = await house.start(await house.machine(WORK))
     await until(lambda: len(house.dispatcher.running) == 1)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await house.engine.stop(0.02)
     assert house.dispatcher.running == []
     assert (await house.row(started)).change.status == "RUNNING"
@@ -149,8 +151,8 @@ async def test_a_stop_ends_after_the_grace_period_whatever_runs(house: House) ->
 
 async def test_a_stop_does_not_wait_for_a_loop(house: House) -> None:
     started = await house.start(await house.machine(loop()))
-    async with asyncio.timeout(2):
-        await house.engine.stop(5)
+    async with asyncio.timeout(PATIENCE):
+        await house.engine.stop(10 * PATIENCE)
     assert (await house.row(started)).change.status == "RUNNING"
 
 
@@ -180,16 +182,16 @@ async def test_what_goes_on_in_a_moment_stays_in_memory_while_it_is_small(house:
 async def test_a_watcher_is_told_of_new_events_of_the_end_and_of_a_stop(house: House) -> None:
     started = await house.start(await house.machine(REST))
     key = (await house.row(started)).new.key
-    async with asyncio.timeout(5):
-        await house.engine.wait_for_turn(key, 1, 60)  # it has more events already
-        watch = asyncio.create_task(house.engine.wait_for_turn(key, 2, 60))
+    async with asyncio.timeout(PATIENCE):
+        await house.engine.wait_for_turn(key, 1, LONG)  # it has more events already
+        watch = asyncio.create_task(house.engine.wait_for_turn(key, 2, LONG))
         await asyncio.sleep(0.01)
         assert not watch.done()
         await house.engine.stop_execution(started.arn, None, None)
         await watch
-        await house.engine.wait_for_turn(key, 99, 60)  # it has ended
+        await house.engine.wait_for_turn(key, 99, LONG)  # it has ended
         other = await house.start(await house.machine(REST))
-        watch = asyncio.create_task(house.engine.wait_for_turn((await house.row(other)).new.key, 2, 60))
+        watch = asyncio.create_task(house.engine.wait_for_turn((await house.row(other)).new.key, 2, LONG))
         await asyncio.sleep(0.01)
         await house.engine.stop(0)
         await watch
@@ -198,7 +200,7 @@ async def test_a_watcher_is_told_of_new_events_of_the_end_and_of_a_stop(house: H
 
 async def test_a_watcher_gives_up_after_its_time(house: House) -> None:
     started = await house.start(await house.machine(REST))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await house.engine.wait_for_turn((await house.row(started)).new.key, 2, 0.01)
 
 

@@ -9,6 +9,7 @@ from stepwell.engine.timers import Timers
 from stepwell.store.protocol import StoreError, StoreFull, TimerRow
 from tests.engine.house import FakeClock, Gate, House, until
 from tests.machine.journey import CALLBACK, machine
+from tests.patience import PATIENCE
 
 
 class Rows:
@@ -111,7 +112,7 @@ async def test_a_timer_that_is_renewed_while_the_store_is_read_fires_without_ano
     served = Timers(Slow(), clock, fire, 3_600_000)  # type: ignore[arg-type]
     rows.rows[1, "|wait"] = clock.now()
     served.start()
-    await asyncio.wait_for(read.wait(), 20)
+    await asyncio.wait_for(read.wait(), PATIENCE)
     clock.advance(60)
     rows.rows[1, "|wait"] = clock.now()
     served.add(1, "|wait", clock.now())

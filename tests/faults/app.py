@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 from stepwell import Stepwell
 from tests.faults.journal import write
+from tests.patience import PATIENCE, come
+
+GATE = "KILL_TEST_GATE"
+"""The variable that names the file which lets `wait` end."""
 
 app = Stepwell()
 app.machine("journey.asl.json", name="Journey")
@@ -32,6 +38,12 @@ async def work(event: Any, context: Any) -> Any:
     await asyncio.sleep(0.05)
     write(what="ended", run=run)
     return {"n": event["n"], "run": run}
+
+
+@app.function("wait", concurrency=50, timeout=2 * PATIENCE)
+async def wait(event: Any, context: Any) -> None:
+    """Ends once there is a file that the test names."""
+    await come(Path(os.environ[GATE]).exists)
 
 
 @app.function("flaky", concurrency=2)

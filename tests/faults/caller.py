@@ -7,13 +7,12 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from tests.patience import PATIENCE, until
+
 RESTS: dict[str, Any] = {
     "Rest": {"Type": "Wait", "Seconds": 1, "Next": "Done"},
     "Done": {"Type": "Pass", "End": True},
@@ -39,7 +38,7 @@ class Answer:
 @dataclass(frozen=True)
 class Caller:
     port: int
-    patience: float = 30.0
+    patience: float = PATIENCE
     """Seconds that an answer may take."""
 
     def ask(self, operation: str, **members: Any) -> Answer:
@@ -70,14 +69,14 @@ class Caller:
         made = self.call("StartExecution", stateMachineArn=machine, name=name, input=json.dumps(input or {}))
         return str(made["executionArn"])
 
-    def end_of(self, execution: str, seconds: float = 60) -> Any:
+    def end_of(self, execution: str, seconds: float = PATIENCE) -> Any:
         """The execution once it runs no more."""
 
         def ended() -> Any:
             row = self.call("DescribeExecution", executionArn=execution)
             return None if row["status"] == "RUNNING" else row
 
-        return until(ended, seconds)
+        return until(ended, seconds=seconds)
 
     def history(self, execution: str) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
@@ -97,14 +96,3 @@ class Caller:
             return Answer(response.status, response.read().decode())
         finally:
             connection.close()
-
-
-def until(look: Callable[[], T | None], seconds: float = 30) -> T:
-    """What `look` finds, which is asked again until it is something."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {seconds} s; last seen: {found!r}"
-        time.sleep(0.02)

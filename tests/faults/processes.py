@@ -6,8 +6,9 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+
+from tests.patience import until
 
 MARK = "KILL_TEST_MARK"
 
@@ -30,9 +31,6 @@ def marked(mark: str) -> dict[int, str]:
     return found
 
 
-def left_after(mark: str, seconds: float) -> dict[int, str]:
-    """The processes with this mark that are still there after so many seconds; it waits no longer than it must."""
-    deadline = time.monotonic() + seconds
-    while (found := marked(mark)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return found
+def all_end(mark: str) -> None:
+    """Wait until there is no process with this mark any more."""
+    until(lambda: not marked(mark), lambda: f"left: {marked(mark)}")

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 SPOKEN = ("write", "sendto", "sendmsg", "writev")
 _CALLS = (
     "openat,creat,pwrite64,pwritev,ftruncate,truncate,fallocate,fdatasync,fsync,sync_file_range,rename,renameat,renameat2,"
@@ -33,7 +35,9 @@ def can_trace() -> bool:
     """Whether processes can be traced here: containers may forbid it."""
     if sys.platform != "linux" or shutil.which("strace") is None:
         return False
-    tried = subprocess.run(["strace", "-qq", "-e", "trace=fsync", "true"], capture_output=True, timeout=20, check=False)
+    tried = subprocess.run(
+        ["strace", "-qq", "-e", "trace=fsync", "true"], capture_output=True, timeout=PATIENCE, check=False
+    )
     return tried.returncode == 0
 
 

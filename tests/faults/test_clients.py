@@ -16,13 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests import server
-from tests.faults.caller import ARN, RESTS, Caller, until
+from tests.faults.caller import ARN, RESTS, Caller
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 LONG = os.environ.get("STEPWELL_FAULTS") == "long"
 CONNECTIONS = 10_000 if LONG else 2_000
-PATIENCE = 2  # seconds, as the server is told
+CLIENT_PATIENCE = 2  # seconds, as the server is told
 HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.0\r\n"
 LIST = b"x-amz-target: AWSStepFunctions.ListStateMachines\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -30,7 +31,7 @@ LIST = b"x-amz-target: AWSStepFunctions.ListStateMachines\r\ncontent-length: 2\r
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Server]:
     folder = tmp_path_factory.mktemp("clients")
-    with server.serving(folder, environment={"STEPWELL_CLIENT_PATIENCE": str(PATIENCE)}) as running:
+    with server.serving(folder, environment={"STEPWELL_CLIENT_PATIENCE": str(CLIENT_PATIENCE)}) as running:
         yield running
         assert running.terminate() == 0
     assert "Traceback" not in (folder / "server.log").read_text()
@@ -38,7 +39,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Server]
 
 @contextmanager
 def connected(running: server.Server, *first: bytes) -> Iterator[socket.socket]:
-    with closing(socket.create_connection(("127.0.0.1", running.port), timeout=30)) as client:
+    with closing(socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE)) as client:
         for piece in first:
             client.sendall(piece)
         yield client
@@ -106,7 +107,7 @@ def test_a_large_body_that_goes_on_is_waited_for(running: server.Server) -> None
     with connected(running, HEAD + b"x-amz-target: AWSStepFunctions.CreateActivity\r\n" + length) as client:
         for at in range(0, len(body), 20_000):
             client.sendall(body[at : at + 20_000])
-            time.sleep(PATIENCE / 6)
+            time.sleep(CLIENT_PATIENCE / 6)
         assert client.recv(17).startswith(b"HTTP/1.1 ")
         assert b"408" not in client.recv(100)
 
@@ -199,7 +200,7 @@ def test_idle_connections_cost_little_and_keep_nobody_out(tmp_path: Path) -> Non
             rests = client.create("Rests", RESTS)
             before = memory(running)
             for _ in range(CONNECTIONS):
-                idle.append(socket.create_connection(("127.0.0.1", running.port), timeout=30))
+                idle.append(socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE))
                 idle[-1].sendall(HEAD + LIST)  # each has been of use once
             with selectors.DefaultSelector() as answers:
                 for each in idle:

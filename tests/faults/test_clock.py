@@ -15,8 +15,9 @@ import pytest
 
 from stepwell.commands.endpoint import Endpoint
 from tests import server
-from tests.faults.caller import ARN, RESTS, ROLE, Caller, until
+from tests.faults.caller import ARN, RESTS, ROLE, Caller
 from tests.faults.soundness import faults
+from tests.patience import until
 
 LIBRARIES = list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 YEAR = 365 * 24 * 3600

@@ -16,9 +16,10 @@ import pytest
 
 from tests import server
 from tests.faults import journal
-from tests.faults.caller import RESTS, Caller, until
+from tests.faults.caller import RESTS, Caller
 from tests.faults.soundness import faults
 from tests.faults.syscalls import can_trace
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits of another process, mounts")
 
@@ -58,13 +59,13 @@ def mounted(folder: Path) -> Iterator[None]:
     """A small file system. Skips the test where it cannot be made."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
-    made = subprocess.run(command, capture_output=True, timeout=20, check=False) if os.getuid() == 0 else None
+    made = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False) if os.getuid() == 0 else None
     if made is None or made.returncode:
         pytest.skip("no right to mount a file system")
     try:
         yield
     finally:
-        subprocess.run(["umount", "-l", str(folder)], timeout=20, check=False)
+        subprocess.run(["umount", "-l", str(folder)], timeout=PATIENCE, check=False)
 
 
 def sizes() -> Iterator[int]:

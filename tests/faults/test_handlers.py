@@ -18,6 +18,7 @@ from tests import server
 from tests.faults import processes
 from tests.faults.caller import Caller
 from tests.faults.soundness import faults
+from tests.patience import PATIENCE
 
 LONG = os.environ.get("STEPWELL_FAULTS") == "long"
 MEGABYTES = 1000 if LONG else 60
@@ -69,7 +70,7 @@ class Peak:
             yield
         finally:
             over.set()
-            watcher.join(10)
+            watcher.join(PATIENCE)
 
 
 def machine(client: Caller, function: str) -> str:
@@ -107,5 +108,5 @@ def test_each_fails_for_itself_and_nothing_is_left(tmp_path: Path, end: str) -> 
             assert running.terminate() == 0
         else:
             running.kill()
-    assert processes.left_after(mark, 10) == {}
+    processes.all_end(mark)
     assert "Traceback" not in (tmp_path / "server.log").read_text()

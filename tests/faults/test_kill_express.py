@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,19 @@ from stepwell.commands.endpoint import Endpoint
 from stepwell.commands.exit_code import CommandFailed
 from tests import server
 from tests.faults import journal
+from tests.faults.app import GATE
+from tests.patience import PATIENCE, until
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
 LOG_GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/vendedlogs/states/e:*"
 EXECUTIONS = 20
 
-# A finished task, then a wait in which the kill falls.
+# A finished task, then one that ends once the gate is open: the kill falls before.
 WORKS_AND_WAITS = {
     "StartAt": "Work",
     "States": {
         "Work": {"Type": "Task", "Resource": f"{FUNCTION}work", "ResultPath": "$.work", "Next": "Wait"},
-        "Wait": {"Type": "Wait", "Seconds": 2, "End": True},
+        "Wait": {"Type": "Task", "Resource": f"{FUNCTION}wait", "ResultPath": None, "End": True},
     },
 }
 
@@ -44,18 +45,19 @@ def create(endpoint: Endpoint) -> str:
 
 def wait_for_runs(written: Path, wanted: int) -> dict[str, list[journal.Run]]:
     """The runs of the handlers, once so many have ended."""
-    deadline = time.monotonic() + 30
-    while True:
+
+    def look() -> dict[str, list[journal.Run]] | None:
         runs = journal.runs(written) if written.exists() else {}
-        if sum(run.ended is not None for of_key in runs.values() for run in of_key) >= wanted:
-            return runs
-        assert time.monotonic() < deadline, runs
-        time.sleep(0.02)
+        many = sum(run.ended is not None for of_key in runs.values() for run in of_key)
+        return runs if many >= wanted else None
+
+    return until(look, lambda: journal.runs(written))
 
 
 def test_what_a_kill_leaves_runs_again_from_its_input(tmp_path: Path) -> None:
     written = tmp_path / "journal"
-    environment = {journal.VARIABLE: str(written)}
+    gate = tmp_path / "gate"
+    environment = {journal.VARIABLE: str(written), GATE: str(gate)}
     alive = server.start(tmp_path, ["tests.faults.app:app"], environment=environment)
     try:
         endpoint = Endpoint(alive.url)
@@ -71,9 +73,10 @@ def test_what_a_kill_leaves_runs_again_from_its_input(tmp_path: Path) -> None:
         waiting.start()
         wait_for_runs(written, EXECUTIONS + 1)
         alive.kill()
-        waiting.join(10)
+        waiting.join(PATIENCE)
         assert answers == ["no answer"]
 
+        gate.touch()
         alive = server.start(tmp_path, ["tests.faults.app:app"], port=alive.port, environment=environment)
         endpoint = Endpoint(alive.url)
         for n, arn in enumerate(arns):

@@ -14,6 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.patience import PATIENCE, until
 from tests.server import Server, serving
 
 JOBS = 20
@@ -60,7 +61,7 @@ def glue() -> Iterator[Glue]:
     found = Glue()
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 20
+        timeout = PATIENCE
 
         def do_POST(self) -> None:
             given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -92,10 +93,15 @@ def states(server: Server) -> Any:
         region_name="us-east-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",
-        config=Config(connect_timeout=10, read_timeout=40, retries={"total_max_attempts": 1}),
+        config=Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1}),
     )
     client.meta.events.register("before-call.sfn.DescribeExecution", _prefer_to_wait)
     return client
+
+
+def ended(client: Any, execution: str) -> dict[str, Any] | None:
+    row: dict[str, Any] = client.describe_execution(executionArn=execution)
+    return None if row["status"] == "RUNNING" else row
 
 
 def _prefer_to_wait(params: dict[str, Any], **_: object) -> None:
@@ -113,19 +119,20 @@ def test_jobs_are_followed_by_the_next_server_and_stopped_with_their_execution(t
             )["executionArn"]
             for n in range(JOBS)
         ]
-        assert glue.all_looked.wait(60)
+        assert glue.all_looked.wait(PATIENCE)
         server.kill()
     glue.looked.clear()
     glue.all_looked.clear()
     with serving(tmp_path, environment=environment) as server:
         client = states(server)
-        assert glue.all_looked.wait(60)
+        assert glue.all_looked.wait(PATIENCE)
         client.stop_execution(executionArn=arns[0])
         glue.done.set()
         for n, arn in enumerate(arns[1:], 1):
-            row = client.describe_execution(executionArn=arn)
+            row = until(lambda arn=arn: ended(client, arn))
             assert (row["status"], json.loads(row["output"])["Id"]) == ("SUCCEEDED", f"run-of-j{n}")
         history = client.get_execution_history(executionArn=arns[1])["events"]
         assert [event["type"] for event in history].count("TaskSubmitted") == 1
+        until(lambda: glue.stopped)
     assert sorted(glue.started) == sorted(f"j{n}" for n in range(JOBS))
     assert glue.stopped == ["run-of-j0"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from stepwell.commands.endpoint import Endpoint
 from tests import server
 from tests.faults import journal
+from tests.patience import until
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
 ROLE = "arn:aws:iam::123456789012:role/x"
@@ -42,13 +42,11 @@ WORKS_BESIDE_A_FINISHED_BRANCH: dict[str, Any] = {
 
 
 def wait_for_end(endpoint: Endpoint, arn: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
-    while True:
-        found: dict[str, Any] = endpoint.call("DescribeExecution", executionArn=arn)
-        if found["status"] != "RUNNING":
-            return found
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
+    def look() -> dict[str, Any] | None:
+        found = endpoint.call("DescribeExecution", executionArn=arn)
+        return None if found["status"] == "RUNNING" else found
+
+    return until(look)
 
 
 def types(endpoint: Endpoint, arn: str) -> list[str]:
@@ -70,8 +68,7 @@ def test_a_redrive_outlives_kills_before_and_after_it(tmp_path: Path) -> None:
         alive = server.start(tmp_path, ["tests.faults.app:app"], environment=environment)
         endpoint = Endpoint(alive.url)
         endpoint.call("RedriveExecution", executionArn=arn)
-        while "WaitStateEntered" not in types(endpoint, arn):
-            time.sleep(0.02)
+        until(lambda: "WaitStateEntered" in types(endpoint, arn))
         alive.kill()
         alive = server.start(tmp_path, ["tests.faults.app:app"], environment=environment)
         endpoint = Endpoint(alive.url)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 PIPE = 4_096  # bytes: the least that a pipe holds
 CALLS = 200  # each is logged in more than fifty bytes
 
@@ -38,7 +40,7 @@ def unread_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes], 
     finally:
         watch.cancel()
         process.kill()
-        process.wait(30)
+        process.wait(PATIENCE)
         process.stdout.close()
         os.close(reads)
 
@@ -46,7 +48,7 @@ def unread_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes], 
 def babble(url: str) -> None:
     """A request that is none: a line in the log."""
     host, port = url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
         connection.sendall(b"no request\r\n\r\n")
         assert connection.recv(64).startswith(b"HTTP/1.1 400")
 
@@ -56,6 +58,6 @@ def test_a_server_whose_log_nobody_reads_answers_and_ends(tmp_path: Path) -> Non
         for _ in range(CALLS):
             babble(url)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
         held = os.read(reads, 10 * PIPE)
         assert len(held) > PIPE // 2, "the pipe was never full: nothing was proven"

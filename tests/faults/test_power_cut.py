@@ -31,6 +31,7 @@ from stepwell.store.sqlite.files import open_files
 from tests import server
 from tests.faults.disk import Disk
 from tests.faults.syscalls import Said, can_trace, read, strace, wait_for_end
+from tests.patience import PATIENCE
 
 LONG = os.environ.get("STEPWELL_FAULTS") == "long"
 EXECUTIONS, CUTS = (60, 3000) if LONG else (12, 150)
@@ -78,7 +79,7 @@ class Client:
     facts: dict[bytes, tuple[str, Holds]] = field(default_factory=dict)
 
     def call(self, operation: str, fact: Callable[[Any], tuple[str, Holds]] | None = None, **members: Any) -> Any:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AWSStepFunctions.{operation}"}
             connection.request("POST", "/", json.dumps(members), headers)
@@ -189,7 +190,7 @@ def test_a_backup_is_whole_or_not_there(tmp_path: Path) -> None:
         copy = folder / "copy.db"
         command = [sys.executable, "-m", "stepwell", "backup", "--store", str(tmp_path / "stepwell.db"), str(copy)]
         with subprocess.Popen([*strace(log), *command], stdout=subprocess.DEVNULL) as backup:
-            assert backup.wait(60) == 0
+            assert backup.wait(PATIENCE) == 0
         wait_for_end(log, backup.pid)
     calls = [call for call in read(log, folder) if not isinstance(call, Said)]
     for number in range(CUTS // 3):

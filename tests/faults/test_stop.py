@@ -18,8 +18,9 @@ import pytest
 
 from tests import server
 from tests.faults import journal, processes
-from tests.faults.caller import ARN, Caller, until
+from tests.faults.caller import ARN, Caller
 from tests.faults.soundness import faults
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find processes")
 
@@ -54,7 +55,7 @@ def test_what_fell_due_while_the_server_stood_still_happens_once(tmp_path: Path,
     mark, written = uuid.uuid4().hex, tmp_path / "journal"
     environment = {journal.VARIABLE: str(written), processes.MARK: mark}
     with server.serving(tmp_path, ["tests.faults.app:app"], environment=environment) as running:
-        client = Caller(running.port, patience=60)
+        client = Caller(running.port)
         client.call("CreateActivity", name="Ask")
         asks, rests, works = client.create("Asks", ASKS), client.create("Rests", RESTS), client.create("Works", WORKS)
         warm = client.start(works, "warm")
@@ -70,8 +71,8 @@ def test_what_fell_due_while_the_server_stood_still_happens_once(tmp_path: Path,
                 started = meanwhile.submit(client.start, rests, "meanwhile")
                 beat = meanwhile.submit(client.ask, "SendTaskHeartbeat", taskToken=tokens[0])
                 time.sleep(STANDS)
-            resting.append(started.result(60))
-            beat.result(60)
+            resting.append(started.result(PATIENCE))
+            beat.result(PATIENCE)
         for arn in [*resting, *working]:
             assert client.end_of(arn)["status"] == "SUCCEEDED"
         for arn, token in zip(asking, tokens, strict=True):
@@ -85,7 +86,7 @@ def test_what_fell_due_while_the_server_stood_still_happens_once(tmp_path: Path,
             assert len(runs) == 1, f"{key} was carried out {len(runs)} times"
         assert until(lambda: client.get("/ready")).status == 200
         assert running.terminate() == 0
-    assert processes.left_after(mark, 10) == {}
+    processes.all_end(mark)
 
 
 def test_a_handler_that_stands_still_is_timed_out_and_leaves_nothing(tmp_path: Path) -> None:
@@ -106,4 +107,4 @@ def test_a_handler_that_stands_still_is_timed_out_and_leaves_nothing(tmp_path: P
         assert (row["status"], row["error"]) == ("FAILED", "States.Timeout") or row["status"] == "TIMED_OUT"
         until(lambda: worker[0] not in processes.marked(mark))
         assert running.terminate() == 0
-    assert processes.left_after(mark, 10) == {}
+    processes.all_end(mark)

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from stepwell import Stepwell
+from tests.patience import PATIENCE
 
 app = Stepwell()
 SIZE = int(os.environ.get("WILD_MEGABYTES", "100")) * 1_000_000
@@ -23,7 +24,7 @@ def works(event: Any, context: Any) -> Any:
     return {"n": event["n"]}
 
 
-@app.function("leaks", timeout=60)
+@app.function("leaks", timeout=PATIENCE)
 def leaks(event: Any, context: Any) -> None:
     """Within a bound that it sets itself: a test does not eat up the machine."""
     resource.setrlimit(resource.RLIMIT_AS, (1_000_000_000, 1_000_000_000))
@@ -41,7 +42,7 @@ def hangs(event: Any, context: Any) -> None:
         time.sleep(60)
 
 
-@app.function("forks", timeout=30)
+@app.function("forks", timeout=PATIENCE)
 def forks(event: Any, context: Any) -> Any:
     """Leaves children and grandchildren behind that hold all of its descriptors."""
     for _ in range(2):
@@ -92,14 +93,14 @@ def closes_everything(event: Any, context: Any) -> Any:
     time.sleep(3600)
 
 
-@app.function("babbles", timeout=20)
+@app.function("babbles", timeout=PATIENCE)
 def babbles(event: Any, context: Any) -> Any:
     """Writes to its socket to the server what no frame is."""
     os.write(_socket(), os.urandom(100_000))
     time.sleep(3600)
 
 
-@app.function("returns_much", timeout=60)
+@app.function("returns_much", timeout=PATIENCE)
 def returns_much(event: Any, context: Any) -> Any:
     return "x" * SIZE
 

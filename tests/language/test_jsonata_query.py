@@ -211,9 +211,9 @@ class TestPatience:
         assert value("$states.input.a", {"a": 1}, hurried=HURRIED, size=500_000) == 1
 
     def test_one_that_is_not_hurried_ends_after_its_second(self) -> None:
-        began = time.perf_counter()
+        began = time.thread_time()
         assert "D1012" in fault(ENDLESS)
-        assert time.perf_counter() - began < 2
+        assert time.thread_time() - began < 2
 
     def test_a_deep_recursion_ends(self) -> None:
         assert "D1011" in fault("($f := function($n) { 1 + $f($n + 1) }; $f(0))")

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.patience import PATIENCE
+
 
 @dataclass
 class Receiver:
@@ -57,4 +59,4 @@ class Receiver:
         finally:
             server.shutdown()
             server.server_close()
-            thread.join(10)
+            thread.join(PATIENCE)

@@ -9,15 +9,15 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stepwell.commands.endpoint import Endpoint, Refused
 from tests import server
 from tests.notify.receiver import Receiver
+from tests.patience import until
 
 ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::123456789012:role/x"
@@ -71,14 +71,6 @@ def machine(name: str) -> str:
     return f"arn:aws:states:us-east-1:123456789012:stateMachine:{name}"
 
 
-def soon(found: Callable[[], Any], seconds: float = 20) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return value
-
-
 def told(receiver: Receiver, path: str = "/all") -> list[tuple[str, str]]:
     """What was told there: names of executions and their statuses."""
     return [
@@ -92,7 +84,7 @@ def test_a_webhook_hears_of_each_change_in_order_and_can_tell_who_sent_it(
     endpoint: Endpoint, receiver: Receiver
 ) -> None:
     started = endpoint.call("StartExecution", stateMachineArn=machine("passes"), name="one", input='{"n":1}')
-    soon(lambda: len(receiver.taken) == 2)
+    until(lambda: len(receiver.taken) == 2)
     assert told(receiver) == [("one", "RUNNING"), ("one", "SUCCEEDED")]
     _, headers, body = receiver.taken[1]
     event = json.loads(body)
@@ -112,7 +104,7 @@ def test_a_webhook_hears_of_each_change_in_order_and_can_tell_who_sent_it(
 def test_a_rule_hears_of_its_machine_and_its_statuses_only(endpoint: Endpoint, receiver: Receiver) -> None:
     for name in ("passes", "fails"):
         endpoint.call("StartExecution", stateMachineArn=machine(name), name=f"a-{name}")
-    soon(lambda: len(receiver.taken) == 5)
+    until(lambda: len(receiver.taken) == 5)
     assert told(receiver, "/failed") == [("a-fails", "FAILED")]
     (event,) = [body for (path, _, _), body in zip(receiver.taken, receiver.bodies(), strict=True) if path == "/failed"]
     assert (event["detail"]["error"], event["detail"]["cause"]) == ("No", "closed")
@@ -123,7 +115,7 @@ def test_a_stop_and_a_redrive_are_told(endpoint: Endpoint, receiver: Receiver) -
     endpoint.call("StopExecution", executionArn=arn, error="E", cause="C")
     endpoint.call("RedriveExecution", executionArn=arn)
     endpoint.call("StopExecution", executionArn=arn)
-    soon(lambda: len(receiver.taken) == 4)
+    until(lambda: len(receiver.taken) == 4)
     assert [status for _, status in told(receiver)] == ["RUNNING", "ABORTED", "RUNNING", "ABORTED"]
     ids = {headers["webhook-id"] for _, headers, _ in receiver.taken}
     assert len(ids) == 4
@@ -133,13 +125,13 @@ def test_rules_come_and_go_while_the_server_runs(endpoint: Endpoint, receiver: R
     rule = endpoint.send("POST", "/notifications/rules", {"machine": "held", "webhook": f"{receiver.url}/mine"})
     arn = endpoint.call("StartExecution", stateMachineArn=machine("held"), name="first")["executionArn"]
     endpoint.call("StopExecution", executionArn=arn)
-    soon(lambda: told(receiver, "/mine") == [("first", "ABORTED")])
+    until(lambda: told(receiver, "/mine") == [("first", "ABORTED")])
     endpoint.send("DELETE", f"/notifications/rules/{rule['id']}")
     with pytest.raises(Refused, match="There is no rule"):
         endpoint.send("DELETE", f"/notifications/rules/{rule['id']}")
     arn = endpoint.call("StartExecution", stateMachineArn=machine("held"), name="second")["executionArn"]
     endpoint.call("StopExecution", executionArn=arn)
-    soon(lambda: ("second", "ABORTED") in told(receiver))
+    until(lambda: ("second", "ABORTED") in told(receiver))
     assert told(receiver, "/mine") == [("first", "ABORTED")]
 
 
@@ -166,7 +158,7 @@ def test_an_address_that_is_not_public_is_not_called_unless_it_is_allowed(tmp_pa
     try:
         endpoint = Endpoint(alive.url)
         endpoint.call("StartExecution", stateMachineArn=machine("fails"), name="a")
-        dead = soon(lambda: len(found := endpoint.send("GET", "/notifications/dead")["dead"]) == 3 and found)
+        dead = until(lambda: len(found := endpoint.send("GET", "/notifications/dead")["dead"]) == 3 and found)
     finally:
         alive.kill()
     assert receiver.taken == []
@@ -192,7 +184,7 @@ def test_nothing_that_was_told_is_lost_or_out_of_order_whatever_is_killed(tmp_pa
             alive.kill()
             alive = start(tmp_path)
         wanted = {(name, status) for name in started for status in ("RUNNING", "SUCCEEDED")}
-        soon(lambda: wanted <= set(told(receiver)), 40)
+        until(lambda: wanted <= set(told(receiver)))
     finally:
         alive.kill()
     first: dict[str, list[str]] = {}

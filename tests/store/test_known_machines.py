@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from stepwell.store.protocol import MachineRow
 from stepwell.store.sqlite.known_machines import KnownMachines
+from tests.patience import PATIENCE
 from tests.store.samples import machine
 
 OLD = machine("m")
@@ -54,7 +55,7 @@ async def test_what_is_read_before_a_write_is_over_is_not_kept() -> None:
     await asyncio.sleep(0)
     assert await known.find(OLD.arn, stored.read) == OLD
     stored.written.set()
-    await asyncio.wait_for(writing, 5)
+    await asyncio.wait_for(writing, PATIENCE)
     assert await known.find(OLD.arn, stored.read) == NEW
 
 

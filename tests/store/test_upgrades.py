@@ -21,6 +21,7 @@ from stepwell.store.open import open_store
 from stepwell.store.sqlite import schema
 from stepwell.store.sqlite.examine import examine
 from tests.engine.house import ACTIVITY, ARN, FakeClock, House, until
+from tests.patience import PATIENCE
 from tests.store.upgrades.record import HOUR, INPUT, LARGE, Recorded, submitted
 
 FOLDER = Path(__file__).parent / "upgrades"
@@ -154,7 +155,7 @@ def test_a_crash_in_the_middle_of_an_upgrade_loses_nothing(path: Path, number: i
 def _upgrade(path: Path, moment: int) -> subprocess.CompletedProcess[str]:
     """Upgrade in a process of its own, which is killed at a step of SQLite's machine; at 0 it only counts them."""
     command = [sys.executable, str(CRASHING), str(path), str(moment)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def _dump(path: Path) -> list[str]:

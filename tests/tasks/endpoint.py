@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.patience import PATIENCE
+
 
 @dataclass
 class Endpoint:
@@ -43,7 +45,7 @@ def endpoint() -> Iterator[Endpoint]:
             told.seen.append((self.path, {name.lower(): text for name, text in self.headers.items()}, body))
             told.asked.set()
             if not told.answering.is_set():
-                self.connection.settimeout(10)
+                self.connection.settimeout(PATIENCE)
                 if not self.connection.recv(1):
                     told.hung_up.set()
                 return
@@ -64,4 +66,4 @@ def endpoint() -> Iterator[Endpoint]:
         thread.start()
         yield told
         server.shutdown()
-        thread.join(5)
+        thread.join(PATIENCE)

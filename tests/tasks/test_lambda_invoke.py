@@ -9,7 +9,7 @@ from stepwell.engine.dispatch import Failed, SubmitFailed, Submitted, Succeeded
 from stepwell.language.model import Resource
 from stepwell.tasks.call_log import unframed
 from stepwell.tasks.dispatcher import TaskDispatcher
-from tests.tasks.waiting import until
+from tests.patience import come
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_an_event_is_answered_at_once_and_carried_out_beside(serve, outcom
     parameters = {"FunctionName": "f", "InvocationType": "Event", "Payload": payload}
     (done,) = await outcomes(serve("plain:notes"), parameters)
     assert json.loads(done.output)["StatusCode"] == 202
-    await until((tmp_path / "notes").exists)
+    await come((tmp_path / "notes").exists)
 
 
 async def test_a_dry_run_calls_nothing(serve, outcomes):

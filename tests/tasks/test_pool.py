@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from tests.tasks.waiting import alive, until, written
+from tests.patience import PATIENCE, come
+from tests.tasks.waiting import alive, written
 
 
 async def result(service, event="null"):
@@ -75,22 +76,27 @@ async def test_no_more_coroutines_than_the_concurrency_run_at_once(serve):
 
 async def test_a_plain_call_that_runs_over_is_killed_and_its_process_replaced(serve, tmp_path):
     service = serve("plain:busy", timeout=0.1, concurrency=1)
-    reply = await service.invoke("f", json.dumps(str(tmp_path / "pid")))
-    assert reply.answer.error == "Sandbox.Timedout"
-    pid = int((tmp_path / "pid").read_text())
-    await until(lambda: not alive(pid), 1)
-    again = await service.invoke("f", json.dumps(str(tmp_path / "pid2")))
-    assert again.answer.error == "Sandbox.Timedout"
-    assert (tmp_path / "pid").read_text() != (tmp_path / "pid2").read_text()
+    killed = set()
+    for _ in range(2):
+        call = asyncio.ensure_future(service.invoke("f", json.dumps(str(tmp_path / "pid"))))
+        (pid,) = await come(lambda: set(service.pids()) - killed)
+        assert (await call).answer.error == "Sandbox.Timedout"
+        await come(lambda pid=pid: not alive(pid))
+        killed.add(pid)
 
 
-async def test_a_coroutine_that_runs_over_is_cancelled_and_its_process_goes_on(serve, tmp_path):
+async def test_a_coroutine_that_runs_over_is_cancelled_and_its_process_goes_on(serve, tmp_path, monkeypatch):
+    monkeypatch.setattr("stepwell.tasks.pool._CANCEL_TIME", PATIENCE)
     service = serve("coroutines:forever", timeout=0.1, concurrency=4)
-    reply = await service.invoke("f", json.dumps(str(tmp_path / "state")))
-    assert reply.answer.error == "Sandbox.Timedout"
+    await service.invoke("f", json.dumps(str(tmp_path / "before")))
     before = service.pids()
-    await until(lambda: (tmp_path / "state").read_text() == "cancelled")
-    await service.invoke("f", json.dumps(str(tmp_path / "again")))
+
+    async def runs_over_and_is_cancelled() -> bool:
+        reply = await service.invoke("f", json.dumps(str(tmp_path / "state")))
+        assert reply.answer.error == "Sandbox.Timedout"
+        return (tmp_path / "state").exists() and (tmp_path / "state").read_text() == "cancelled"
+
+    await come(runs_over_and_is_cancelled)  # the first may run over before it has begun
     assert service.pids() == before
 
 
@@ -99,7 +105,7 @@ async def test_a_coroutine_that_does_not_yield_is_killed(serve, monkeypatch):
     service = serve("coroutines:blocks", timeout=0.05)
     assert (await service.invoke("f", "null")).answer.error == "Sandbox.Timedout"
     (pid,) = service.pids()
-    await until(lambda: not alive(pid), 2)
+    await come(lambda: not alive(pid))
 
 
 async def test_cancelling_a_plain_call_kills_what_runs_for_it(serve, tmp_path):
@@ -109,7 +115,7 @@ async def test_cancelling_a_plain_call_kills_what_runs_for_it(serve, tmp_path):
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await until(lambda: not alive(pid), 1)
+    await come(lambda: not alive(pid))
 
 
 async def test_cancelling_a_coroutine_lets_it_clean_up(serve, tmp_path):
@@ -119,7 +125,7 @@ async def test_cancelling_a_coroutine_lets_it_clean_up(serve, tmp_path):
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await until(lambda: (tmp_path / "state").read_text() == "cancelled")
+    await come(lambda: (tmp_path / "state").read_text() == "cancelled")
 
 
 async def test_a_call_that_is_cancelled_while_it_waits_never_starts(serve, tmp_path):
@@ -142,7 +148,7 @@ async def test_what_a_handler_has_started_ends_with_its_process(serve, tmp_path)
     call = asyncio.ensure_future(service.invoke("f", json.dumps(str(tmp_path / "pid"))))
     child = int(await written(tmp_path / "pid"))
     call.cancel()
-    await until(lambda: not alive(child), 1)
+    await come(lambda: not alive(child))
 
 
 async def test_stop_lets_a_running_call_end_within_the_grace(serve, tmp_path):
@@ -150,7 +156,7 @@ async def test_stop_lets_a_running_call_end_within_the_grace(serve, tmp_path):
     event = {"running": str(tmp_path / "running"), "until": str(tmp_path / "until")}
     call = asyncio.ensure_future(result(service, json.dumps(event)))
     pid = int(await written(tmp_path / "running"))
-    stopping = asyncio.ensure_future(service.stop(5))
+    stopping = asyncio.ensure_future(service.stop(PATIENCE))
     await asyncio.sleep(0)
     (tmp_path / "until").touch()
     await stopping

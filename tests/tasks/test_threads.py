@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from stepwell.tasks.threads import Threads
+from tests.patience import PATIENCE
 
 
 async def test_what_the_work_returns_or_raises_is_told():
@@ -24,7 +25,7 @@ async def test_no_more_run_at_once_than_are_allowed():
         with lock:
             running += 1
             most = max(most, running)
-        both.wait(5)
+        both.wait(PATIENCE)
         with lock:
             running -= 1
 
@@ -34,7 +35,7 @@ async def test_no_more_run_at_once_than_are_allowed():
 
 async def test_work_that_is_no_longer_waited_for_keeps_its_place_until_it_ends():
     threads, go = Threads(1), threading.Event()
-    first = asyncio.ensure_future(threads.run(lambda: go.wait(5)))
+    first = asyncio.ensure_future(threads.run(lambda: go.wait(PATIENCE)))
     await asyncio.sleep(0)
     first.cancel()
     second = asyncio.ensure_future(threads.run(lambda: "second"))

@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from tests.patience import PATIENCE
+
 FRAMES = [
     {"head": {"done": 999}, "body": "1"},
     {"head": {"done": "1"}, "body": "1"},
@@ -25,8 +27,8 @@ FRAMES = [
 
 @pytest.mark.parametrize("frame", FRAMES, ids=[json.dumps(frame["head"]) for frame in FRAMES])
 async def test_a_frame_that_makes_no_sense_ends_its_process(serve, frame) -> None:
-    service = serve("wild:either", concurrency=1, timeout=20)
-    async with asyncio.timeout(15):
+    service = serve("wild:either", concurrency=1, timeout=2 * PATIENCE)
+    async with asyncio.timeout(PATIENCE):
         answer = (await service.invoke("f", json.dumps({"do": "says", **frame}))).answer
         assert answer.error == "Runtime.ExitError"
         assert "signal: killed" in answer.payload
@@ -34,8 +36,8 @@ async def test_a_frame_that_makes_no_sense_ends_its_process(serve, frame) -> Non
 
 
 async def test_garbage_ends_its_process(serve) -> None:
-    service = serve("wild:either", concurrency=1, timeout=20)
-    async with asyncio.timeout(15):
+    service = serve("wild:either", concurrency=1, timeout=2 * PATIENCE)
+    async with asyncio.timeout(PATIENCE):
         answer = (await service.invoke("f", json.dumps({"do": "garbage"}))).answer
         assert answer.error == "Runtime.ExitError"
         assert (await service.invoke("f", "{}")).answer.payload == "{}"
@@ -43,7 +45,7 @@ async def test_garbage_ends_its_process(serve) -> None:
 
 async def test_a_forged_answer_is_the_calls_own(serve) -> None:
     """Code in the handler's process may say what it likes about its own call."""
-    service = serve("wild:either", concurrency=1, timeout=20)
-    async with asyncio.timeout(15):
+    service = serve("wild:either", concurrency=1, timeout=2 * PATIENCE)
+    async with asyncio.timeout(PATIENCE):
         forged = {"do": "says", "head": {"done": 1}, "body": '"forged"'}
         assert (await service.invoke("f", json.dumps(forged))).answer.payload == '"forged"'

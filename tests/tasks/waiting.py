@@ -1,15 +1,8 @@
 """Waiting for other processes."""
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
-
-async def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Return as soon as the condition holds; raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # another process makes it true: there is no event to wait for
-            await asyncio.sleep(0.002)
+from tests.patience import come
 
 
 def alive(pid: int) -> bool:
@@ -22,5 +15,4 @@ def alive(pid: int) -> bool:
 
 async def written(path: Path) -> str:
     """The text of a file as soon as it has one."""
-    await until(lambda: path.exists() and path.read_text())
-    return path.read_text()  # noqa: ASYNC240
+    return await come(lambda: path.exists() and path.read_text())

@@ -16,6 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.patience import PATIENCE
+
 
 @dataclass
 class Collector:
@@ -35,7 +37,7 @@ class Collector:
                     self.spans += scope.spans
             self.news.notify_all()
 
-    def until(self, holds: Callable[[list[Span]], bool], seconds: float = 60) -> list[Span]:
+    def until(self, holds: Callable[[list[Span]], bool], seconds: float = PATIENCE) -> list[Span]:
         """The spans, once something holds of them."""
         deadline = time.monotonic() + seconds
         with self.news:
@@ -74,4 +76,4 @@ def collecting() -> Iterator[Collector]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(PATIENCE)

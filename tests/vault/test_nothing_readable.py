@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from stepwell.commands.endpoint import Endpoint
+from tests.patience import PATIENCE, until
 from tests.server import Server, serving
 
 ROOT = Path(__file__).parents[2]
@@ -102,11 +102,9 @@ def readable(data: bytes) -> list[str]:
 
 
 def ended(server: Server, arn: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while (found := Endpoint(server.url).call("DescribeExecution", executionArn=arn))["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return dict(found)
+    endpoint = Endpoint(server.url)
+    until(lambda: endpoint.call("DescribeExecution", executionArn=arn)["status"] != "RUNNING")
+    return dict(endpoint.call("DescribeExecution", executionArn=arn))
 
 
 def test_a_planted_secret_is_readable_nowhere(server: tuple[Server, Path]) -> None:
@@ -137,9 +135,9 @@ def test_a_planted_secret_is_readable_nowhere(server: tuple[Server, Path]) -> No
         endpoint.call("DescribeExecution", executionArn=kept["executionArn"]),
         list(endpoint.pages("ListExecutions", "executions", stateMachineArn=f"{ARN}stateMachine:echoes")),
     ]
-    lines = httpx.get(f"{running.url}/logs", params={"limit": 1000}, timeout=30).text
+    lines = httpx.get(f"{running.url}/logs", params={"limit": 1000}, timeout=PATIENCE).text
     assert lines.count("has sealed-") >= 6
-    answers += [lines, httpx.get(f"{running.url}/metrics").text]
+    answers += [lines, httpx.get(f"{running.url}/metrics", timeout=PATIENCE).text]
     assert [readable(json.dumps(answer, ensure_ascii=False).encode()) for answer in answers] == [[]] * len(answers)
     assert [readable(json.dumps(answer).encode()) for answer in answers] == [[]] * len(answers)
 

@@ -209,14 +209,17 @@ def test_a_call_is_handed_out_again_where_its_worker_and_the_server_were_killed(
     assert json.loads(fleet.ended(execution)["output"]) == {"worker": "b"}
 
 
-def test_calls_that_wait_for_a_worker_hold_up_no_stop_of_the_server(fleet: Fleet) -> None:
-    execution = fleet.start("works", n=1)
-    fleet.client("stepfunctions").describe_execution(executionArn=execution)
-    assert fleet.server is not None
-    fleet.server.terminate(seconds=8)  # less than the grace period of ten
-    fleet.serve(fleet.server.port)
-    fleet.work("a", "--function", "work")
-    assert fleet.ended(execution)["status"] == "SUCCEEDED"
+def test_calls_that_wait_for_a_worker_hold_up_no_stop_of_the_server(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        fleet = Fleet(tmp_path, stack)
+        fleet.serve(STEPWELL_GRACE="600")
+        execution = fleet.start("works", n=1)
+        until(lambda: "LambdaFunctionScheduled" in fleet.event_types(execution))
+        assert fleet.server is not None
+        assert fleet.server.terminate() == 0
+        fleet.serve(fleet.server.port)
+        fleet.work("a", "--function", "work")
+        assert fleet.ended(execution)["status"] == "SUCCEEDED"
 
 
 def test_a_job_runs_on_a_worker_and_its_progress_is_told(tmp_path: Path) -> None:

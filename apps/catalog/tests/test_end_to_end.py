@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -15,9 +14,9 @@ import apps.catalog
 from apps.catalog.processes import app_environment
 from apps.processes import free_port, running, server_command, wait_until_listening
 from stepwell.commands.endpoint import Endpoint
+from tests.patience import PATIENCE, until
 
 BUILD_SECONDS, TOKEN_SECONDS = 6, 3  # longer than the token lives, so the poll must refresh it
-_Found = TypeVar("_Found")
 
 
 @pytest.fixture
@@ -47,15 +46,6 @@ def environment(tmp_path: Path, url: str) -> Iterator[dict[str, str]]:
         yield variables
 
 
-def eventually(look: Callable[[], _Found | None], seconds: float = 30) -> _Found:
-    """What `look` finds, asked again until it finds something."""
-    deadline = time.monotonic() + seconds
-    while (found := look()) is None:
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
-    return found
-
-
 def test_a_poll_survives_kill_9_and_its_token_stands_nowhere(
     tmp_path: Path, url: str, environment: dict[str, str]
 ) -> None:
@@ -68,17 +58,17 @@ def test_a_poll_survives_kill_9_and_its_token_stands_nowhere(
             f"{url}/api/catalogs",
             json={"catalog_name": "books"},
             headers={"Authorization": f"Bearer {token}"},
-            timeout=30,
+            timeout=PATIENCE,
         ).json()
         arn = created["execution_arn"]
         assert arn is not None, created
-        eventually(lambda: attempts(url, arn) if len(attempts(url, arn)) >= 2 else None)
+        until(lambda: attempts(url, arn) if len(attempts(url, arn)) >= 2 else None)
         server.kill()
         server.wait()
 
     with running(command, environment, log) as server:
         wait_until_listening(server, port, log)
-        execution = eventually(lambda: ended(url, arn))
+        execution = until(lambda: ended(url, arn))
         history = list(Endpoint(url).pages("GetExecutionHistory", "events", executionArn=arn))
         checks = attempts(url, arn)
 
@@ -101,7 +91,7 @@ def sign_in(environment: dict[str, str]) -> str:
     """A user's token."""
     client = (environment["VENDOR_CLIENT_ID"], environment["VENDOR_CLIENT_SECRET"])
     grant = {"grant_type": "client_credentials"}
-    answer = httpx.post(f"{environment['VENDOR_URL']}/oauth/token", data=grant, auth=client)
+    answer = httpx.post(f"{environment['VENDOR_URL']}/oauth/token", data=grant, auth=client, timeout=PATIENCE)
     return str(answer.raise_for_status().json()["access_token"])
 
 

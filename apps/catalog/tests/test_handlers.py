@@ -21,6 +21,7 @@ from apps.catalog.handlers import (
 )
 from apps.catalog.tests.conftest import CLIENT, RunningVendor
 from apps.catalog.vendor_client import TokenRejected, VendorError
+from tests.patience import PATIENCE
 
 
 def first_check(token: str) -> CheckEvent:
@@ -36,6 +37,7 @@ def building(vendor: RunningVendor, database: Path) -> str:
         params={"apply": "true"},
         json={"name": "books"},
         headers={"Authorization": f"Bearer {token}"},
+        timeout=PATIENCE,
     ).raise_for_status()
     return token
 
@@ -73,7 +75,7 @@ async def test_a_slow_vendor_fails_the_check_in_time(
 
 
 async def test_a_token_is_refreshed_with_what_the_vendor_gave_for_it(vendor: RunningVendor, building: str) -> None:
-    async with httpx.AsyncClient(base_url=vendor.url) as http:
+    async with httpx.AsyncClient(base_url=vendor.url, timeout=PATIENCE) as http:
         lasting = await vendor_client.Vendor(http, CLIENT).exchange(building)
     assert lasting.refresh is not None
     expired = vendor.token(-1)

@@ -12,6 +12,7 @@ from apps.catalog.database import create_catalog, find_catalog
 from apps.catalog.tests.conftest import CLIENT, RunningVendor
 from apps.catalog.vendor_client import Build, Vendor
 from stepwell.testing import run
+from tests.patience import PATIENCE
 
 LIFE, BUILD = 300, 40 * 60  # seconds of a token and of a build
 
@@ -19,7 +20,7 @@ LIFE, BUILD = 300, 40 * 60  # seconds of a token and of a build
 def begin(vendor: RunningVendor, name: str) -> tuple[str, str]:
     """Have a catalog built for a user; the user's token and one to refresh it with."""
     token = vendor.token(LIFE)
-    with httpx.Client(base_url=vendor.url) as http:
+    with httpx.Client(base_url=vendor.url, timeout=PATIENCE) as http:
         headers = {"Authorization": f"Bearer {token}"}
         http.post("/api/v1/catalogs", params={"apply": "true"}, json={"name": name}, headers=headers).raise_for_status()
         grant = {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "subject_token": token}

@@ -6,12 +6,13 @@ import httpx
 import pytest
 
 from apps.catalog.tests.conftest import CLIENT, RunningVendor
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
 def http(vendor: RunningVendor) -> httpx.Client:
     """A client with a user's token."""
-    return httpx.Client(base_url=vendor.url, headers={"Authorization": f"Bearer {vendor.token()}"})
+    return httpx.Client(base_url=vendor.url, headers={"Authorization": f"Bearer {vendor.token()}"}, timeout=PATIENCE)
 
 
 def create(http: httpx.Client, name: str = "books") -> httpx.Response:
@@ -45,21 +46,30 @@ def test_nothing_is_built_without_apply(http: httpx.Client) -> None:
 @pytest.mark.parametrize("seconds", [-1, None])
 def test_a_token_that_is_expired_or_missing_is_refused(vendor: RunningVendor, seconds: int | None) -> None:
     headers = {} if seconds is None else {"Authorization": f"Bearer {vendor.token(seconds)}"}
-    answer = httpx.get(f"{vendor.url}/api/v1/catalogs/books", headers=headers)
+    answer = httpx.get(f"{vendor.url}/api/v1/catalogs/books", headers=headers, timeout=PATIENCE)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_only_a_known_client_gets_tokens(vendor: RunningVendor) -> None:
     grant = {"grant_type": "client_credentials"}
-    assert httpx.post(f"{vendor.url}/oauth/token", data=grant, auth=("someone", "else")).status_code == 401
-    assert httpx.post(f"{vendor.url}/oauth/token", data=grant, auth=CLIENT).json()["token_type"] == "Bearer"
+    assert (
+        httpx.post(f"{vendor.url}/oauth/token", data=grant, auth=("someone", "else"), timeout=PATIENCE).status_code
+        == 401
+    )
+    assert (
+        httpx.post(f"{vendor.url}/oauth/token", data=grant, auth=CLIENT, timeout=PATIENCE).json()["token_type"]
+        == "Bearer"
+    )
 
 
 def test_it_misbehaves_as_it_is_told(vendor: RunningVendor, http: httpx.Client) -> None:
-    assert httpx.put(f"{vendor.url}/control", json={"fail_next": [500, 429], "lose_next": 1}).status_code == 204
+    assert (
+        httpx.put(f"{vendor.url}/control", json={"fail_next": [500, 429], "lose_next": 1}, timeout=PATIENCE).status_code
+        == 204
+    )
     assert [create(http).status_code for _ in range(2)] == [500, 429]
     with pytest.raises(httpx.RemoteProtocolError):
         create(http)
     assert create(http).status_code == 200  # the answer was lost, the catalog was not
-    assert httpx.put(f"{vendor.url}/control", json={"explode": True}).status_code == 422
+    assert httpx.put(f"{vendor.url}/control", json={"explode": True}, timeout=PATIENCE).status_code == 422

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +13,7 @@ import httpx
 import pytest
 
 from apps.processes import free_port, running, server_command, wait_until_listening
-
-SECONDS = 60.0
+from tests.patience import PATIENCE, until
 
 
 @dataclass
@@ -42,7 +40,7 @@ class Running:
 
             def kill() -> None:
                 process.kill()
-                process.wait(SECONDS)
+                process.wait(PATIENCE)
 
             yield kill
 
@@ -52,29 +50,28 @@ class Running:
 
     def post(self, path: str, body: object, **headers: str) -> httpx.Response:
         sent = {"Authorization": f"Bearer {self.token}", **headers}
-        return httpx.post(self.url + path, json=body, headers=sent, timeout=SECONDS)
+        return httpx.post(self.url + path, json=body, headers=sent, timeout=PATIENCE)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         sent = {"Authorization": f"Bearer {self.token}", **headers}
-        return httpx.get(self.url + path, headers=sent, timeout=SECONDS)
+        return httpx.get(self.url + path, headers=sent, timeout=PATIENCE)
 
     def behave(self, **behaviour: object) -> dict[str, Any]:
         """Make the site misbehave; how it behaves now."""
-        answer = httpx.put(f"{self.site}/control", json=behaviour, timeout=SECONDS).raise_for_status()
+        answer = httpx.put(f"{self.site}/control", json=behaviour, timeout=PATIENCE).raise_for_status()
         return dict(answer.json())
 
     def polled(self, path: str, job_id: str) -> dict[str, Any]:
         """What the single route answers once the job has ended."""
-        deadline = time.monotonic() + SECONDS
-        while True:
+
+        def look() -> dict[str, Any] | None:
             answer = self.post(path, {"job_id": job_id})
             assert answer.status_code == 200, answer.text
             job: dict[str, Any] = answer.json()
             assert job["job_id"] == job_id
-            if job["status"] not in ("PENDING", "PROCESSING"):
-                return job
-            assert time.monotonic() < deadline, job
-            time.sleep(0.1)
+            return None if job["status"] in ("PENDING", "PROCESSING") else job
+
+        return until(look)
 
 
 @pytest.fixture

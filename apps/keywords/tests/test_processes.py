@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from apps.processes import running
+from tests.patience import PATIENCE
 
 TELL = "import os; print(sorted(name for name in os.environ if name.startswith(('STEPWELL_', 'AWS_'))))"
 
@@ -20,5 +21,5 @@ def test_what_a_shell_says_of_other_servers_does_not_reach_a_demo(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     log = tmp_path / "tell.log"
     with running(["tell"], {"STEPWELL_PORT": "1"}, log) as process:
-        process.wait(20)
+        process.wait(PATIENCE)
     assert log.read_text().strip() == "['STEPWELL_PORT']"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -16,17 +15,7 @@ import apps.recovery
 from apps.processes import free_port, running, server_command, wait_until_listening
 from apps.recovery import polling
 from apps.recovery.tests.conftest import TOKEN, World, server
-
-_Found = TypeVar("_Found")
-
-
-def eventually(look: Callable[[], _Found | None], seconds: float = 60) -> _Found:
-    """What `look` finds, asked again until it finds something."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
-    return found
+from tests.patience import PATIENCE, until
 
 
 class App:
@@ -53,12 +42,12 @@ class App:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         self.end()
 
     def ask(self, method: str, path: str, token: str | None = TOKEN, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, **more)
+        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=PATIENCE, **more)
 
     def start(self, plan: str = "shop", kind: str = "drill") -> str:
         answer = self.ask("POST", "/executions", json={"PlanId": plan, "ExecutionType": kind})
@@ -73,7 +62,7 @@ class App:
             found = self.show(execution_id)
             return found if found["status"] in ("COMPLETED", "FAILED", "STOPPED") else None
 
-        return eventually(look)
+        return until(look)
 
 
 @pytest.fixture
@@ -113,7 +102,7 @@ def test_an_execution_is_started_listed_watched_and_told_of(world: World, app: A
     id = app.start()
     seen: list[dict[str, Any]] = []
     with httpx.stream(
-        "GET", f"{app.url}/executions/{id}/events", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60
+        "GET", f"{app.url}/executions/{id}/events", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE
     ) as stream:
         for line in stream.iter_lines():
             if line.startswith("data: "):
@@ -155,7 +144,7 @@ def test_a_stopped_execution_starts_no_further_wave_and_is_resumed_with_its_job(
     app.serve()
     world.drs.behaviour.launch_polls = 1000
     id = app.start()
-    eventually(lambda: app.show(id)["waves"][0]["job_id"])
+    until(lambda: app.show(id)["waves"][0]["job_id"])
     stopped = app.ask("POST", f"/executions/{id}/stop").json()
     assert (stopped["status"], statuses(stopped)) == ("STOPPED", ["STOPPED", "PENDING", "PENDING"])
     world.drs.behaviour.launch_polls = 1
@@ -168,7 +157,7 @@ def test_a_server_that_is_killed_in_a_wave_goes_on_with_it(world: World, app: Ap
     app.serve()
     world.drs.behaviour.launch_polls = 1000
     id = app.start()
-    eventually(lambda: app.show(id)["waves"][0]["job_id"])
+    until(lambda: app.show(id)["waves"][0]["job_id"])
     app.kill()
     world.drs.behaviour.launch_polls = 1
     app.serve()
@@ -181,10 +170,10 @@ def test_a_server_that_is_killed_while_a_job_is_being_started_finds_that_job(wor
     app.serve()
     world.drs.behaviour.delay_seconds = 3.0
     id = app.start()
-    eventually(lambda: world.drs.arrived)
+    until(lambda: world.drs.arrived)
     assert app.show(id)["waves"][0]["job_id"] is None
     app.kill()
-    eventually(lambda: world.calls("StartRecovery"))
+    until(lambda: world.calls("StartRecovery"))
     world.drs.behaviour.delay_seconds = 0.0
     app.serve()
     assert statuses(app.ended(id)) == ["COMPLETED"] * 3

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.server import Server, serving
 
 ROLE = "arn:aws:iam::123456789012:role/x"
@@ -38,7 +39,7 @@ class Client:
 
     @classmethod
     async def connect(cls, server: Server) -> Client:
-        return cls(*await asyncio.wait_for(asyncio.open_connection("127.0.0.1", server.port), 30))
+        return cls(*await asyncio.wait_for(asyncio.open_connection("127.0.0.1", server.port), PATIENCE))
 
     async def call(self, operation: str, **members: object) -> tuple[int, dict]:
         body = json.dumps(members).encode()
@@ -52,7 +53,7 @@ class Client:
         return await self._ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
     async def _ask(self, request: bytes) -> tuple[int, dict]:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             self.writer.write(request)
             await self.writer.drain()
             head = await self.reader.readuntil(b"\r\n\r\n")
@@ -113,6 +114,17 @@ async def create(server: Server) -> Client:
     return client
 
 
+async def one_client(server: Server) -> list[Flood]:
+    """What one client is answered, half a second at a time, until nothing is refused in one: the last of them. What
+    other programs do to the machine may keep a server late for a while as well."""
+    found: list[Flood] = []
+    async with asyncio.timeout(PATIENCE):
+        while not found or set(found[-1].answers) != {(200, "")}:
+            found.append(Flood())
+            await found[-1].run(server, 1, 0.5, "{}")
+    return found
+
+
 async def statuses(client: Client) -> Counter[str]:
     """Of all executions."""
     found: Counter[str] = Counter()
@@ -135,9 +147,7 @@ def most_memory(server: Server) -> int:
 async def test_a_flood_is_refused_but_for_what_the_server_can_do(tmp_path: Path) -> None:
     with flooded(tmp_path, BOUNDS) as server:
         client = await create(server)
-        calm = Flood()
-        await calm.run(server, 1, 1.0, "{}")
-        assert set(calm.answers) == {(200, "")}
+        before = await one_client(server)
 
         flood = Flood()
         await flood.run(server, CLIENTS, SECONDS, "{}")
@@ -147,18 +157,15 @@ async def test_a_flood_is_refused_but_for_what_the_server_can_do(tmp_path: Path)
 
         # What was taken is there, has ended, and did not wait for the many that were refused to be served as well.
         found = await statuses(client)
-        assert found == {"SUCCEEDED": len(calm.started) + len(flood.started)}
-        at_most = CLIENTS * statistics.median(calm.seconds)
+        started = sum(len(each.started) for each in (*before, flood))
+        assert found == {"SUCCEEDED": started}
+        at_most = CLIENTS * statistics.median(before[-1].seconds)
         assert statistics.median(flood.seconds) < at_most
 
         # Then the server is itself again.
-        async with asyncio.timeout(60):
-            while (await client.get("/ready"))[1].get("overloaded"):  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
-        after = Flood()
-        await after.run(server, 1, 1.0, "{}")
-        assert set(after.answers) == {(200, "")}
-        assert await statuses(client) == {"SUCCEEDED": len(calm.started) + len(flood.started) + len(after.started)}
+        after = await one_client(server)
+        assert not (await client.get("/ready"))[1].get("overloaded")
+        assert await statuses(client) == {"SUCCEEDED": started + sum(len(each.started) for each in after)}
         client.writer.close()
 
 

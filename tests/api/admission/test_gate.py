@@ -14,13 +14,14 @@ from botocore.retries.standard import ThrottledRetryableChecker
 from stepwell.api.admission.gate import Gate
 from stepwell.api.admission.limits import Limits
 from stepwell.api.admission.load import Load
+from tests.patience import PATIENCE
 
 SFN = {"content-type": "application/x-amz-json-1.0"}
 
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0)
 
@@ -58,7 +59,7 @@ async def door(**limits: float) -> AsyncIterator[Door]:
         await send({"type": "http.response.body", "body": b""})
 
     transport = httpx.ASGITransport(gate.guarding(app))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=10) as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=PATIENCE) as http:
         found = Door(gate, http)
         yield found
         found.go.set()

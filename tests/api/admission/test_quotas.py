@@ -20,6 +20,7 @@ from stepwell.engine.engine import Engine, EngineSettings
 from stepwell.store.open import open_store
 from stepwell.tasks.http.pace import Pace
 from tests.api.conftest import Aws
+from tests.patience import PATIENCE
 
 PASSES = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 
@@ -122,7 +123,7 @@ async def test_transitions_beyond_the_bucket_are_delayed_and_none_is_lost(strict
     loop = asyncio.get_running_loop()
     began = loop.time()
     started = [await strict.start(machine) for _ in range(6)]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         ends = [await strict.ended(execution) for execution in started]
     assert {end["status"] for end in ends} == {"SUCCEEDED"}
     assert loop.time() - began >= 0.7  # before the last of them begins, 40 more have flowed in than the bucket held
@@ -203,7 +204,7 @@ async def test_an_execution_that_waits_for_its_turn_can_be_stopped(strict: Aws) 
     looping = {"StartAt": "A", "States": states | {"C": {"Type": "Succeed"}}}
     machine = await strict.create(definition=looping)
     first, second = await strict.start(machine), await strict.start(machine)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await strict("StopExecution", executionArn=second)
         await strict("StopExecution", executionArn=first)
     assert (await strict("DescribeExecution", executionArn=second))["status"] == "ABORTED"

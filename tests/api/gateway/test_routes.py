@@ -14,6 +14,7 @@ from stepwell.language.values import Json
 from stepwell.tasks.aws.faults import ServiceFault
 from stepwell.tasks.function import FunctionRegistry
 from stepwell.tasks.lambda_service import LambdaService
+from tests.patience import PATIENCE
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:Flow"
 
@@ -47,7 +48,7 @@ def client(api: Executions, *routes: GatewayRoute, origins: tuple[str, ...] = ()
         origins=origins,
     )
     app = Starlette(routes=gateway_routes(routes, front))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8083", timeout=20)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8083", timeout=PATIENCE)
 
 
 STARTS = GatewayRoute(method="POST", path="/flows", machine="Flow", stage="Prod", rest=True, payload="1.0")

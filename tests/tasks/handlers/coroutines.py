@@ -37,7 +37,7 @@ async def most_at_once(event, context):
 async def forever(event, context):
     note(event, str(os.getpid()))
     try:
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
     except asyncio.CancelledError:
         note(event, "cancelled")
         raise
@@ -48,7 +48,7 @@ async def process(event, context):
 
 
 async def blocks(event, context):
-    time.sleep(60)  # noqa: ASYNC251  # what a coroutine must not do
+    time.sleep(3600)  # noqa: ASYNC251  # what a coroutine must not do
 
 
 async def raises(event, context):

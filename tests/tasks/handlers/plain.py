@@ -88,7 +88,7 @@ def notes(event, context):
 
 
 def starts_a_child(event, context):
-    child = subprocess.Popen(["sleep", "60"])
+    child = subprocess.Popen(["sleep", "3600"])
     Path(event).write_text(str(child.pid))
     child.wait()
 

@@ -40,7 +40,7 @@ def garbage(event, context):
 def wait():
     import time
 
-    time.sleep(30)
+    time.sleep(3600)
     return "nobody minds"
 
 
