@@ -19,7 +19,10 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 CONFORMANCE := $(or $(STEPWELL_CONFORMANCE),../shared/conformance)
-SOURCES := stepwell apps tests benchmarks tools
+SOURCES := conftest.py stepwell apps tests benchmarks tools
+
+# The tests start many hundreds of processes: what they import is compiled once, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check conformance fuzz faults kill soak jsonata-suite bench bench-large bench-peers profile \
 	wheel clean

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "stepwell"
@@ -16,6 +17,7 @@ LEVELS = {"warning": "warning", "error": "error", "exception": "error", "critica
 _FILLED = re.compile(r"%[-+0-9.]*[a-z]")
 
 
+@cache
 def lines() -> dict[str, str]:
     """The level of every line that tells of something wrong, by its text."""
     found: dict[str, str] = {}

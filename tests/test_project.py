@@ -19,6 +19,7 @@ from tests.log_lines import lines
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 HELLO = {"StartAt": "Hello", "States": {"Hello": {"Type": "Pass", "Result": {"n": 1}, "End": True}}}
 
 
@@ -82,7 +83,7 @@ def test_links_between_the_pages_lead_somewhere() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the checkout in an environment of its own."""
     folder = tmp_path_factory.mktemp("wheel")
-    run([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)], folder)
+    run([*PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], folder)
     (built,) = folder.glob("stepwell-*.whl")
     return built
 
@@ -91,9 +92,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` folder of a fresh environment with nothing but the wheel and what it asks for."""
     environment = tmp_path_factory.mktemp("fresh") / "venv"
-    run([sys.executable, "-m", "venv", str(environment)], environment.parent)
+    run([sys.executable, "-m", "venv", "--without-pip", str(environment)], environment.parent)
     binaries = environment / ("Scripts" if os.name == "nt" else "bin")
-    run([str(binaries / "python"), "-m", "pip", "install", "--quiet", str(wheel)], environment.parent)
+    run([*PIP, "--python", str(binaries / "python"), "install", "--quiet", "--no-compile", str(wheel)], binaries)
     return binaries
 
 
@@ -131,7 +132,7 @@ def test_the_command_line_works_from_the_wheel(installed: Path, tmp_path: Path) 
 
 @pytest.mark.xdist_group("wheel")
 def test_a_default_install_brings_no_aws_library(installed: Path, tmp_path: Path) -> None:
-    listed = run([str(installed / "python"), "-m", "pip", "list", "--format", "json"], tmp_path)
+    listed = run([*PIP, "--python", str(installed / "python"), "list", "--format", "json"], tmp_path)
     brought = {package["name"].lower().replace("_", "-") for package in json.loads(listed)}
     assert brought & {"boto3", "botocore", "awscli", "s3transfer"} == set()
     assert {name.lower() for name in names(PROJECT["project"]["dependencies"])} <= brought
