@@ -7,6 +7,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def translate(error: Exception, path: Path) -> StoreError:
                 "or name another path."
             )
         case sqlite3.SQLITE_IOERR:
+            if _is_read_only(path):
+                return StoreFull(
+                    f"{path} cannot be written: its file system is read-only. Nothing of this was stored; look at the "
+                    "disk (the kernel's log tells why), and mount it for writing again."
+                )
             return StoreFull(
                 f"{path} cannot be read or written ({error}). Nothing of this was stored; look at the disk, its free "
                 "space and the limits on the size of files, and try again."
@@ -62,6 +68,14 @@ def lies_in_the_data(error: Exception) -> bool:
         sqlite3.SQLITE_TOOBIG,
         sqlite3.SQLITE_RANGE,
     )
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether nothing can be written to the file system that a file lies on: a disk with a fault is mounted so."""
+    try:
+        return hasattr(os, "statvfs") and bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _code(error: Exception) -> int | None:

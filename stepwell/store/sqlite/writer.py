@@ -143,4 +143,8 @@ def _nothing(_: sqlite3.Connection) -> Sequence[Answer]:
 
 
 def _write_something(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE meta SET value = value WHERE name = 'migrated_by'")
+    """Another value each time: SQLite writes nothing where a row stays as it is."""
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES ('tried', '1')"
+        " ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+    )
