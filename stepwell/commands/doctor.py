@@ -31,12 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    from stepwell.engine.contents import CONTENTS
     from stepwell.store.protocol import StoreError
     from stepwell.store.sqlite.examine import examine
 
     database = store_path(options, os.environ)
     try:
-        found = examine(database, time.time_ns() // 1_000_000)
+        found = examine(database, time.time_ns() // 1_000_000, CONTENTS)
     except StoreError as error:
         raise CommandFailed(str(error)) from error
     if options.json:

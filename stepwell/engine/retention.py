@@ -4,7 +4,8 @@ Rules that must stay true here:
 - Nothing goes before its time, and nothing that is running ever.
 - The frames of an execution that ended without success go when it can be redriven no more (AWS: 14 days), everything
   else at the end of the retention period.
-- Other work comes first: small pieces, with a pause after each.
+- Other work comes first: pieces so small that each takes but a moment, whatever the size of the rows and the speed of
+  the disk, and a longer pause after each.
 - The room that is left goes back to the disk, in the same small pieces.
 """
 
@@ -23,9 +24,32 @@ _DAY = 24 * 60 * 60 * 1000  # milliseconds
 _FIRST = 60.0  # seconds after the start: a server that was down for long has other things to do first
 _EVERY = 3600.0  # seconds
 _PAGE = 1_000  # executions
-_PIECE = 500  # rows of a commit
-_PAGES = 256  # of the file that are handed back in a commit: one MiB
-_PAUSE = 0.01  # seconds between two commits
+_PIECE = 500  # rows of a commit, at most
+_PAGES = 256  # of the file that are handed back in a commit, at most: one MiB
+_LEAST = 16  # of either
+_MOMENT = 0.01  # seconds that a commit may take; one that takes longer is followed by a smaller one
+_PAUSE = 0.01  # seconds between two commits, at least
+_REST = 2  # times as long as a commit has taken is the pause after it
+
+
+class _Pieces:
+    """How much of something a commit takes, by how long the last one has taken: `size` is at most `most`."""
+
+    def __init__(self, most: int) -> None:
+        self.size = most
+        self._most = most
+        self._began = 0.0
+
+    def begin(self) -> int:
+        """The size of the piece that is begun now."""
+        self._began = asyncio.get_running_loop().time()
+        return self.size
+
+    async def rest(self) -> None:
+        """The piece is done: let others do their work."""
+        took = asyncio.get_running_loop().time() - self._began
+        self.size = max(_LEAST, self.size // 2) if took > _MOMENT else min(self._most, self.size * 5 // 4)
+        await asyncio.sleep(max(_PAUSE, _REST * took))
 
 
 class Retention:
@@ -52,8 +76,9 @@ class Retention:
         now = self._clock.now()
         await self._forget_frames(now - PERIOD)
         gone = await self._delete(now - self._days * _DAY) if self._days else 0
-        while await self._store.retention.give_back(_PAGES):  # noqa: ASYNC110  # others come first
-            await asyncio.sleep(_PAUSE)
+        pieces = _Pieces(_PAGES)
+        while await self._store.retention.give_back(pieces.begin()):
+            await pieces.rest()
         return gone
 
     async def _run(self) -> None:
@@ -79,10 +104,10 @@ class Retention:
         self._swept = before
 
     async def _delete(self, before: int) -> int:
-        gone = 0
+        gone, pieces = 0, _Pieces(_PIECE)
         while roots := await self._store.retention.ended(before, _PAGE):
             while roots:
-                done = await self._store.retention.delete(roots, _PIECE)
+                done = await self._store.retention.delete(roots, pieces.begin())
                 gone, roots = gone + done, roots[done:]
-                await asyncio.sleep(_PAUSE)
+                await pieces.rest()
         return gone

@@ -1,5 +1,5 @@
-"""A database that cannot be written any more, because its file system or its file has become read-only: clients are told
-that nothing is stored, what is there is read on, and when it can be written again it is, by itself."""
+"""A database that cannot be written any more, because its file system or its file has become read-only: clients are
+told that nothing is stored, what is there is read on, and when it can be written again it is, by itself."""
 
 from __future__ import annotations
 

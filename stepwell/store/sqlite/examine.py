@@ -13,9 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from stepwell.store.contents import Content
 from stepwell.store.protocol import StoreError
 from stepwell.store.sqlite.connection import INCREMENTAL, connect_reader
 from stepwell.store.sqlite.faults import translate
+from stepwell.store.sqlite.inside import content_findings, schema_findings
 from stepwell.store.sqlite.schema import check_header, check_identity, migrations
 
 
@@ -35,6 +37,10 @@ class Examined:
     effects: Mapping[str, int]
     findings: Sequence[str]
 
+
+_EXECUTIONS = "SELECT status, count(*) FROM progress GROUP BY status ORDER BY status"
+_OVERDUE = "SELECT count(*) FROM timers WHERE virtual = 0 AND due < ?"
+_EFFECTS = "SELECT kind, count(*) FROM effects GROUP BY kind ORDER BY kind"
 
 # What each finding says, and the query that counts it.
 _RULES = (
@@ -72,6 +78,14 @@ _RULES = (
         """,
     ),
     (
+        "executions whose history lacks its end",
+        """
+        SELECT count(*) FROM progress AS p JOIN executions AS e USING (key)
+        WHERE e.unlogged = 0 AND p.last_event_id > 0
+            AND p.last_event_id <> ifnull((SELECT max(last_id) FROM history WHERE execution = p.key), 0)
+        """,
+    ),
+    (
         "definitions that executions refer to and that are missing",
         """
         SELECT count(*) FROM (SELECT DISTINCT definition_hash AS hash FROM executions) AS used
@@ -81,8 +95,11 @@ _RULES = (
 )
 
 
-def examine(database: Path, now: int) -> Examined:
-    """Look at a database; `now` is in milliseconds since 1970. Raises StoreError where it cannot be read at all."""
+def examine(database: Path, now: int, contents: Sequence[Content] = ()) -> Examined:
+    """Look at a database, and into the rows of `contents`; `now` is in milliseconds since 1970.
+
+    Raises StoreError where it cannot be read at all.
+    """
     if not database.is_file():
         raise StoreError(f"{database} does not exist. Name the file of a database.")
     try:
@@ -90,12 +107,12 @@ def examine(database: Path, now: int) -> Examined:
         with closing(connect_reader(database)) as connection:
             check_identity(connection, database)
             connection.execute("BEGIN")
-            return _examine(connection, database, now)
+            return _examine(connection, database, now, contents)
     except (sqlite3.Error, OSError) as error:
         raise translate(error, database) from error
 
 
-def _examine(connection: sqlite3.Connection, database: Path, now: int) -> Examined:
+def _examine(connection: sqlite3.Connection, database: Path, now: int, contents: Sequence[Content]) -> Examined:
     def number(query: str, *values: int) -> int:
         (found,) = connection.execute(query, values).fetchone()
         return int(found)
@@ -104,7 +121,10 @@ def _examine(connection: sqlite3.Connection, database: Path, now: int) -> Examin
         return dict(connection.execute(query).fetchall())
 
     damage = [row[0] for row in connection.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
-    broken = [(number(query), what) for what, query in _RULES] if not damage else []
+    damage += [] if damage else schema_findings(connection, number("PRAGMA user_version"))
+    is_whole = not damage  # else what is asked of its tables may have no answer
+    broken = [(number(query), what) for what, query in _RULES] if is_whole else []
+    inside = list(content_findings(connection, contents)) if is_whole else []
     log = database.with_name(database.name + "-wal")
     return Examined(
         schema=number("PRAGMA user_version"),
@@ -113,8 +133,8 @@ def _examine(connection: sqlite3.Connection, database: Path, now: int) -> Examin
         free=number("PRAGMA freelist_count") * number("PRAGMA page_size"),
         gives_back=number("PRAGMA auto_vacuum") == INCREMENTAL,
         log=log.stat().st_size if log.exists() else 0,
-        executions=counts("SELECT status, count(*) FROM progress GROUP BY status ORDER BY status"),
-        timers_overdue=number("SELECT count(*) FROM timers WHERE virtual = 0 AND due < ?", now - 60_000),
-        effects=counts("SELECT kind, count(*) FROM effects GROUP BY kind ORDER BY kind"),
-        findings=[*damage, *(f"{count} {what}" for count, what in broken if count)],
+        executions=counts(_EXECUTIONS) if is_whole else {},
+        timers_overdue=number(_OVERDUE, now - 60_000) if is_whole else 0,
+        effects=counts(_EFFECTS) if is_whole else {},
+        findings=[*damage, *(f"{count} {what}" for count, what in broken if count), *inside],
     )
