@@ -5,7 +5,7 @@ Rules that must stay true here:
 - The frames of an execution that ended without success go when it can be redriven no more (AWS: 14 days), everything
   else at the end of the retention period.
 - Other work comes first: pieces so small that each takes but a moment, whatever the size of the rows and the speed of
-  the disk, and a longer pause after each.
+  the disk, and a pause as long after each.
 - The room that is left goes back to the disk, in the same small pieces.
 """
 
@@ -26,10 +26,10 @@ _EVERY = 3600.0  # seconds
 _PAGE = 1_000  # executions
 _PIECE = 500  # rows of a commit, at most
 _PAGES = 256  # of the file that are handed back in a commit, at most: one MiB
-_LEAST = 16  # of either
-_MOMENT = 0.01  # seconds that a commit may take; one that takes longer is followed by a smaller one
+_LEAST = 100  # of either: of less, the way to the disk would be most of a commit
+_MOMENT = 0.05  # seconds that a commit may take; one that takes longer is followed by a smaller one
 _PAUSE = 0.01  # seconds between two commits, at least
-_REST = 2  # times as long as a commit has taken is the pause after it
+_REST = 1  # times as long as a commit has taken is the pause after it, at least
 
 
 class _Pieces:

@@ -29,8 +29,10 @@ def read_only(running: server.Server) -> Iterator[None]:
     """The kernel answers EROFS to all that the server writes to files at an offset, which is how SQLite writes: as a
     file system does that has found a fault in itself, and goes on for readers."""
     tracer = subprocess.Popen(
-        ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", "inject=pwrite64:error=EROFS"]
-        + ["-p", str(running.process.pid)],
+        [
+            *("strace", "-f", "-qq", "-o", "/dev/null", "-p", str(running.process.pid)),
+            *("-e", "trace=pwrite64", "-e", "inject=pwrite64:error=EROFS"),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
