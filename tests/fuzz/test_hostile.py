@@ -126,7 +126,7 @@ def test_a_large_definition_compiles_in_time(text: str) -> None:
         pytest.param(one(Output="{% " + "-" * 300_000 + "1 %}", QueryLanguage="JSONata"), "JSONata", id="signs"),
         pytest.param(one(Output="{% " + "1+" * 300_000 + "1 %}", QueryLanguage="JSONata"), "JSONata", id="sums"),
         pytest.param(one(Parameters={"a.$": "States.Array(" * 9_000}), "valid JSONPath", id="calls in calls"),
-        pytest.param(one(InputPath="$" + "[?(@" * 100_000), "at /States/A/InputPath", id="filters in filters"),
+        pytest.param(one(InputPath="$" + "[?(@" * 5_000), "at /States/A/InputPath", id="filters in filters"),
         pytest.param(one(InputPath="$[?(@.a=~/(a{1000}){1000}/)]"), "regular expression", id="a large expression"),
     ],
 )
