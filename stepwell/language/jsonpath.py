@@ -15,7 +15,7 @@ from typing import TypeAlias
 from stepwell.language.errors import QueryError
 from stepwell.language.java_text import java_text
 from stepwell.language.jsonpath_select import compile_steps
-from stepwell.language.jsonpath_steps import Index, Name, Step, is_definite
+from stepwell.language.jsonpath_steps import Index, Name, Step, is_definite, may_repeat
 from stepwell.language.jsonpath_syntax import PathParser
 from stepwell.language.jsonpath_walk import MISSING, Found, Walk
 from stepwell.language.scope import Scope
@@ -141,15 +141,17 @@ def _follow(value: Found, chain: tuple[str | int, ...]) -> Found:
 
 def _find_by_steps(root: _Root, steps: tuple[Step, ...]) -> _Find:
     select = compile_steps(steps)
-    definite = is_definite(steps)
+    definite, repeats = is_definite(steps), may_repeat(steps)
 
     def find(scope: Scope) -> Found:
         document = root(scope)
         if document is MISSING:
             return MISSING if definite else []
-        values = select([document], Walk(document, scope.opaque))
+        walk = Walk(document, scope)
+        values = select([document], walk)
+        walk.settle()
         if not definite:
-            return values
+            return walk.hands_on(values) if repeats else values
         return values[0] if values else MISSING
 
     return find

@@ -23,6 +23,8 @@ from stepwell.language.values import Json
 Apply: TypeAlias = Callable[[Json, Walk], Json]
 _Body: TypeAlias = Callable[[Json, "list[Json]"], Json]
 
+_LONGEST = 1 << 20  # characters that `concat` makes: four times what a state may put out
+
 
 def compile_function(name: str, arguments: tuple[Operand, ...], compile_query: CompileQuery) -> Apply:
     """The function with its arguments, ready for a value. `name` is one of `jsonpath_syntax.FUNCTIONS`."""
@@ -30,8 +32,14 @@ def compile_function(name: str, arguments: tuple[Operand, ...], compile_query: C
     answers = tuple(compile_operand(argument, compile_query) for argument in arguments)
 
     def apply(value: Json, walk: Walk) -> Json:
-        found = [answer(value, walk) for answer in answers]
-        return body(value, [item for item in found if item is not MISSING])
+        found: list[Json] = []
+        for answer in answers:
+            item = answer(value, walk)
+            if item is not MISSING:
+                found.append(item)
+                walk.pay(len(item) if isinstance(item, list) else 1)
+        result = body(value, found)
+        return walk.hands_on(result) if isinstance(result, list) else result
 
     return apply
 
@@ -69,9 +77,15 @@ def _keys(value: Json, arguments: list[Json]) -> Json:
 
 
 def _concat(value: Json, arguments: list[Json]) -> Json:
-    parts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    items: list[Json] = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
     for argument in arguments:
-        parts += map(java_text, argument) if isinstance(argument, list) else [java_text(argument)]
+        items += argument if isinstance(argument, list) else [argument]
+    parts, length = list[str](), 0
+    for item in items:
+        parts.append(java_text(item))
+        length += len(parts[-1])
+        if length > _LONGEST:
+            raise QueryError(f"The JSONPath function 'concat' makes a text of more than {_LONGEST} characters")
     return "".join(parts)
 
 

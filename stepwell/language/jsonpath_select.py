@@ -28,6 +28,7 @@ from stepwell.language.jsonpath_steps import (
     Step,
     Wildcard,
     is_definite,
+    may_repeat,
 )
 from stepwell.language.jsonpath_walk import MISSING, Answer, Found, Walk
 from stepwell.language.values import Json
@@ -182,12 +183,12 @@ def _function(step: Function, *, joined: bool) -> Select:
 def compile_query(query: Query) -> Answer:
     """A path inside a filter or an argument: one value or MISSING where it is definite, else a list."""
     select = compile_steps(query.steps)
-    definite, from_root = is_definite(query.steps), query.from_root
+    definite, repeats, from_root = is_definite(query.steps), may_repeat(query.steps), query.from_root
 
     def answer(current: Json, walk: Walk) -> Found:
         values = select([walk.root if from_root else current], walk)
         if not definite:
-            return values
+            return walk.hands_on(values) if repeats else values
         return values[0] if values else MISSING
 
     return answer

@@ -129,3 +129,11 @@ def is_definite(steps: tuple[Step, ...]) -> bool:
     return all(
         isinstance(step, Name | Index | Function) or (isinstance(step, Names) and step is steps[-1]) for step in steps
     )
+
+
+def may_repeat(steps: tuple[Step, ...]) -> bool:
+    """Whether the steps can select a value more than once, or one that is a part of another."""
+    return any(
+        isinstance(step, Descend | Indexes) or (isinstance(step, Names) and len(set(step.names)) < len(step.names))
+        for step in steps
+    )

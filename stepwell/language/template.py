@@ -14,7 +14,7 @@ from stepwell.language.errors import QueryError, SyntaxFault
 from stepwell.language.intrinsics import compile_intrinsic
 from stepwell.language.jsonpath import MISSING, Path, compile_path
 from stepwell.language.model import Expression
-from stepwell.language.scope import Scope
+from stepwell.language.scope import FEW, Scope
 from stepwell.language.values import Json, dumps
 
 _Build: TypeAlias = Callable[[Scope], Json]
@@ -83,7 +83,7 @@ class RequiredPath:
 
 def compile_template(value: Json) -> Expression:
     """The compiled template. Raises TemplateFault. A template without a dynamic member is a `Literal` of `value`."""
-    build = _compile(value, "")
+    build = _compile(value, "", weighed=_dynamic_members(value) > FEW)
     return Literal(value) if build is None else Template(build)
 
 
@@ -94,26 +94,42 @@ def compile_dynamic(text: str, field: str) -> Expression:
     return compile_intrinsic(text)
 
 
-def _compile(value: Json, pointer: str) -> _Build | None:
-    """How to build the value, or None where it is the same in every scope."""
+def _dynamic_members(value: Json) -> int:
+    """How many members are evaluated, counted as far as that matters."""
+    count = 0
+    waiting = [value]
+    while waiting and count <= FEW:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            count += sum(name.endswith(".$") for name in item)
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+    return count
+
+
+def _compile(value: Json, pointer: str, *, weighed: bool) -> _Build | None:
+    """How to build the value, or None where it is the same in every scope. `weighed` says that what its members lead
+    to counts: there are many."""
     if pointer.count("/") > _DEEPEST:
         raise TemplateFault(pointer, pointer.rpartition("/")[2], "The template is nested too deeply")
     if isinstance(value, dict):
-        return _compile_object(value, pointer)
+        return _compile_object(value, pointer, weighed=weighed)
     if isinstance(value, list):
-        return _compile_array(value, pointer)
+        return _compile_array(value, pointer, weighed=weighed)
     return None
 
 
-def _compile_object(template: dict[str, Json], pointer: str) -> _Build | None:
+def _compile_object(template: dict[str, Json], pointer: str, *, weighed: bool) -> _Build | None:
     fixed: dict[str, Json] = {}
     dynamic: list[tuple[str, _Build]] = []
     for name, item in template.items():
         build: _Build | None
         if name.endswith(".$"):
-            key, build = name[:-2], _compile_member(name, item, pointer)
+            member = _compile_member(name, item, pointer)
+            key, build = name[:-2], _weighed(member) if weighed else member
         else:
-            key, build = name, _compile(item, f"{pointer}/{_escaped(name)}")
+            key, build = name, _compile(item, f"{pointer}/{_escaped(name)}", weighed=weighed)
         if key in fixed:
             raise TemplateFault(pointer, name, f"The field '{key}' is given twice")
         fixed[key] = item if build is None else None
@@ -142,8 +158,12 @@ def _compile_member(name: str, item: Json, pointer: str) -> _Build:
     raise TemplateFault(pointer, name, sentence)
 
 
-def _compile_array(template: list[Json], pointer: str) -> _Build | None:
-    builds = [_compile(item, f"{pointer}/{index}") for index, item in enumerate(template)]
+def _weighed(build: _Build) -> _Build:
+    return lambda scope: scope.weighed(build(scope))
+
+
+def _compile_array(template: list[Json], pointer: str, *, weighed: bool) -> _Build | None:
+    builds = [_compile(item, f"{pointer}/{index}", weighed=weighed) for index, item in enumerate(template)]
     if not any(builds):
         return None
     parts = tuple(zip(template, builds, strict=True))

@@ -26,6 +26,7 @@ MAX_TRANSITIONS = 1_000  # a turn
 MAX_EVENT_BYTES = 1 << 20  # a turn
 TIMERS = ("wait", "retry", "timeout", "heartbeat")  # the kinds of timers that a frame may have
 MAX_EXPRESSIONS = 50  # a turn
+MAX_LOOKED = 500_000  # values that the paths and functions of a turn look at
 MAX_EVENTS = 25_000  # a standard execution (AWS's quota); the last one tells that the limit is reached
 MAX_BYTES = 262_144  # an input, an output, a result (AWS's quota), in UTF-8
 
@@ -104,6 +105,7 @@ class Run:
             self.transitions >= MAX_TRANSITIONS
             or self._event_bytes >= MAX_EVENT_BYTES
             or self.patience.asked >= MAX_EXPRESSIONS
+            or self.patience.looked >= MAX_LOOKED
         )
 
     # -- frames

@@ -17,10 +17,11 @@ from stepwell.deploy.faults import TemplateError
 from stepwell.language.definition import compile_definition
 from stepwell.language.diagnostics import InvalidDefinition
 from stepwell.language.errors import QueryError, SyntaxFault
+from stepwell.language.jsonata.expression import compile_value
 from stepwell.language.jsonata.query import Query, QueryFault
 from stepwell.language.jsonpath import compile_path
 from stepwell.language.lint.data_flow import lint_definition
-from stepwell.language.template import compile_dynamic
+from stepwell.language.template import compile_dynamic, compile_template
 from stepwell.language.values import Json, loads
 from tests.engine.house import House
 from tests.engine.test_hostile import Ticking
@@ -258,6 +259,72 @@ def test_a_function_makes_no_more_than_it_may(call: str) -> None:
     assert refusal(lambda: compile_dynamic(call, "a.$").evaluate(scope(LARGE)), QueryError, SyntaxFault)
 
 
+MANY = 4_000
+TOO_LONG = "The parts of one field have more than 16777216 characters together"
+TOO_MANY = "The paths and functions of one field look at more than 2000000 values"
+
+
+def members(path: str) -> Callable[[], object]:
+    """A template all of whose members are this path or call."""
+    return lambda: compile_template({f"k{i}.$": path for i in range(MANY)}).evaluate(scope(LARGE))
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        pytest.param(members("$"), TOO_LONG, id="the whole input in every member"),
+        pytest.param(members("States.JsonToString($)"), TOO_LONG, id="its text in every member"),
+        pytest.param(members("States.Array($, $)"), TOO_LONG, id="arrays of it"),
+        pytest.param(members("$..nothing"), TOO_MANY, id="a look at all values in every member"),
+        pytest.param(members("States.ArrayContains($.items, 1)"), TOO_MANY, id="a function over all items"),
+        pytest.param(
+            lambda: compile_dynamic(f"States.Array({', '.join(['$'] * MANY)})", "a.$").evaluate(scope(LARGE)),
+            TOO_LONG,
+            id="the input in every argument",
+        ),
+        pytest.param(
+            lambda: compile_dynamic(f"States.Format('{'{}' * MANY}', {', '.join(['$'] * MANY)})", "a.$").evaluate(
+                scope(LARGE)
+            ),
+            TOO_LONG,
+            id="in every place of a text",
+        ),
+        pytest.param(
+            lambda: compile_path(f"$.concat({','.join(['$'] * 1_000)})").evaluate(scope(LARGE)),
+            "'concat' makes a text of more than 1048576 characters",
+            id="joined as text",
+        ),
+        pytest.param(
+            lambda: compile_path(f"$.items.append({','.join(['$'] * 1_000)})").evaluate(scope(LARGE)),
+            TOO_LONG,
+            id="behind an array",
+        ),
+        pytest.param(
+            lambda: compile_path(f"$.items.sum({','.join(['$.items[*].id'] * 1_000)})").evaluate(scope(LARGE)),
+            "selects more than 500000 values",
+            id="summed up",
+        ),
+        pytest.param(
+            lambda: compile_path("$['items'" + ",'items'" * MANY + "][*]").evaluate(scope(LARGE)),
+            "selects more than 500000 values",
+            id="one name again and again",
+        ),
+        pytest.param(
+            lambda: compile_path(f"$[{','.join(['0'] * 100_000)}]").evaluate(scope([LARGE])),
+            TOO_LONG,
+            id="one index again and again",
+        ),
+        pytest.param(
+            lambda: compile_value(["{% $states.input %}"] * MANY, "Output").evaluate(scope(LARGE)),
+            TOO_LONG,
+            id="in every expression",
+        ),
+    ],
+)
+def test_what_is_taken_many_times_ends_before_it_fills_the_memory(act: Callable[[], object], reason: str) -> None:
+    assert reason in refusal(act, QueryError)
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -311,6 +378,7 @@ async def test_a_text_that_doubles_ends_at_the_limit_of_data(tmp_path: Path) -> 
         pytest.param({"InputPath": "$[?(@..key000001)]"}, id="a filter over 100,000 keys"),
         pytest.param({"QueryLanguage": "JSONata", "Output": "{% $keys($states.input) %}"}, id="their names in JSONata"),
         pytest.param({"QueryLanguage": "JSONata", "Output": "{% [1..9999999] %}"}, id="ten million numbers"),
+        pytest.param({"Parameters": {f"k{i}.$": "$..*" for i in range(1_000)}}, id="every value a thousand times"),
     ],
 )
 async def test_the_loop_stays_free_beside_a_state_that_takes_all_it_can(tmp_path: Path, state: dict[str, Any]) -> None:

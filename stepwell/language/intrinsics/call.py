@@ -3,11 +3,12 @@
 Rules that must stay true here:
 - A function gets plain values and gives a plain value or raises `Failure`; it never sees paths or the history.
 - The cause of every failure quotes the whole call as it stands in the definition.
+- What a call is given and what it makes count for its scope: many calls may do no more than a few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from stepwell.language import opaque
@@ -16,6 +17,9 @@ from stepwell.language.jsonpath import MISSING, Path
 from stepwell.language.opaque import is_opaque
 from stepwell.language.scope import Randomness, Scope
 from stepwell.language.values import Json, dumps
+
+# So many characters cost as much as one value.
+_CHARACTERS = 10
 
 Body: TypeAlias = Callable[["list[Json]", Randomness], Json]
 
@@ -38,12 +42,13 @@ class Value:
 
 
 class Reference:
-    """A path as an argument."""
+    """A path as an argument. `weighed` says that what it leads to counts: it is one of many in a call."""
 
-    __slots__ = ("path",)
+    __slots__ = ("path", "weighed")
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.weighed = False
 
     def evaluate(self, scope: Scope) -> Json:
         """What the path leads to. Raises QueryError, not yet framed."""
@@ -53,7 +58,7 @@ class Reference:
                 f"The JsonPath argument for the field '{self.path.text}' could not be found in the input "
                 f"'{dumps(scope.input)}'"
             )
-        return value
+        return scope.weighed(value) if self.weighed else value
 
 
 class Call:
@@ -71,7 +76,20 @@ class Call:
         arguments = [argument.evaluate(scope) for argument in self._arguments]
         if scope.opaque is not None and self._looks and is_opaque(arguments, scope.opaque):
             raise Failure(opaque.REASON)
-        return self._body(arguments, scope.randomness)
+        result = self._body(arguments, scope.randomness)
+        scope.look(_effort(arguments) + _effort((result,)))
+        return scope.weighed(result) if result.__class__ is str else result
+
+
+def _effort(values: Sequence[Json]) -> int:
+    """As how many values these count."""
+    effort = len(values)
+    for value in values:
+        if isinstance(value, str):
+            effort += len(value) // _CHARACTERS
+        elif isinstance(value, list | dict):
+            effort += len(value)
+    return effort
 
 
 Argument: TypeAlias = Value | Reference | Call

@@ -28,8 +28,11 @@ def format_text(arguments: list[Json], randomness: Randomness) -> Json:
     places = sum(1 for mark in _MARK.finditer(template) if mark[1])
     if places != len(values):
         raise Failure(f"The template has {places} occurrences of {{}}, but there are {len(values)} arguments")
-    texts = [java_text(value) for value in values]
-    if len(template) + sum(map(len, texts)) > LONGEST:
-        raise Failure(f"The text must have at most {LONGEST} characters")
+    texts, length = [], len(template)
+    for value in values:
+        texts.append(java_text(value))
+        length += len(texts[-1])
+        if length > LONGEST:
+            raise Failure(f"The text must have at most {LONGEST} characters")
     following = iter(texts)
     return _MARK.sub(lambda mark: next(following) if mark[1] else mark[2], template)

@@ -15,6 +15,7 @@ from stepwell.language.errors import SyntaxFault
 from stepwell.language.intrinsics.call import Argument, Call, Intrinsic, Reference, Value
 from stepwell.language.intrinsics.functions import FUNCTIONS
 from stepwell.language.jsonpath import compile_path
+from stepwell.language.scope import FEW
 from stepwell.language.values import Json, loads
 
 DEEPEST = 10
@@ -34,6 +35,9 @@ def compile_intrinsic(text: str) -> Intrinsic:
     parser = _Parser(text)
     call = parser.call(depth=1)
     parser.end()
+    if len(parser.references) > FEW:
+        for reference in parser.references:
+            reference.weighed = True
     return Intrinsic(text, call)
 
 
@@ -41,6 +45,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        self.references: list[Reference] = []
         self._blanks()
 
     def call(self, depth: int) -> Call:
@@ -72,7 +77,8 @@ class _Parser:
 
     def _argument(self, depth: int, *, keep_escapes: bool) -> Argument:
         if self._text.startswith("$", self._at):
-            return Reference(compile_path(self._path()))
+            self.references.append(Reference(compile_path(self._path())))
+            return self.references[-1]
         if self._text.startswith("States.", self._at):
             return self.call(depth + 1)
         if match := self._match(_STRING):

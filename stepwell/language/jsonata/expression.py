@@ -13,7 +13,7 @@ from typing import Final, NoReturn, TypeAlias
 from stepwell.language.errors import QUERY_EVALUATION_ERROR, QueryError, SyntaxFault
 from stepwell.language.jsonata.query import Query, QueryFault
 from stepwell.language.model import Expression
-from stepwell.language.scope import Scope
+from stepwell.language.scope import FEW, Scope
 from stepwell.language.template import Literal
 from stepwell.language.values import Json, dumps
 
@@ -101,8 +101,23 @@ def compile_value(value: Json, field: str) -> Expression:
     if is_expression(value):
         assert isinstance(value, str)
         return _compile_text(value, field, "")
-    build = _compile(value, field, "")
+    build = _compile(value, field, "", weighed=_expressions(value) > FEW)
     return Literal(value) if build is None else Template(build)
+
+
+def _expressions(value: Json) -> int:
+    """How many expressions a value holds, counted as far as that matters."""
+    count = 0
+    waiting = [value]
+    while waiting and count <= FEW:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+        else:
+            count += is_expression(item)
+    return count
 
 
 def _compile_text(text: str, field: str, place: str) -> Evaluated:
@@ -112,21 +127,23 @@ def _compile_text(text: str, field: str, place: str) -> Evaluated:
         raise ExpressionFault(place, fault.message) from None
 
 
-def _compile(value: Json, field: str, place: str) -> _Build | None:
-    """How to build the value, or None where it is the same in every scope."""
+def _compile(value: Json, field: str, place: str, *, weighed: bool) -> _Build | None:
+    """How to build the value, or None where it is the same in every scope. `weighed` says that what its expressions
+    give counts: there are many."""
     if isinstance(value, dict):
-        return _compile_object(value, field, place)
+        return _compile_object(value, field, place, weighed=weighed)
     if isinstance(value, list):
-        return _compile_array(value, field, place)
+        return _compile_array(value, field, place, weighed=weighed)
     if isinstance(value, str) and is_expression(value):
-        return _compile_text(value, field, place).evaluate
+        evaluate = _compile_text(value, field, place).evaluate
+        return (lambda scope: scope.weighed(evaluate(scope))) if weighed else evaluate
     return None
 
 
-def _compile_object(template: dict[str, Json], field: str, place: str) -> _Build | None:
+def _compile_object(template: dict[str, Json], field: str, place: str, *, weighed: bool) -> _Build | None:
     members: list[tuple[str, _Build]] = []
     for name, item in template.items():
-        build = _compile(item, field, f"{place}/{name}")
+        build = _compile(item, field, f"{place}/{name}", weighed=weighed)
         if build is not None:
             members.append((name, build))
     if not members:
@@ -141,8 +158,8 @@ def _compile_object(template: dict[str, Json], field: str, place: str) -> _Build
     return build_object
 
 
-def _compile_array(template: list[Json], field: str, place: str) -> _Build | None:
-    builds = [_compile(item, field, f"{place}[{index}]") for index, item in enumerate(template)]
+def _compile_array(template: list[Json], field: str, place: str, *, weighed: bool) -> _Build | None:
+    builds = [_compile(item, field, f"{place}[{index}]", weighed=weighed) for index, item in enumerate(template)]
     if not any(builds):
         return None
     parts = tuple(zip(template, builds, strict=True))
