@@ -49,10 +49,13 @@ def soak(minutes: float, first: int, jobs: int) -> list[Finding]:
 def replay(seed: int) -> int:
     """Live through one seed, and tell what was run."""
     plan = plan_of(seed)
-    for name, kind, definition in plan.machines:
-        print(f"{name} ({kind}): {json.dumps(json.loads(definition), indent=2)}")
+    for machine in plan.machines:
+        print(f"{machine.name} ({machine.type}): {json.dumps(json.loads(machine.definition), indent=2)}")
     for start in plan.starts:
         print(f"{start.name} of {start.machine}{' on a virtual clock' if start.virtual else ''}: {start.later}")
+    for part in (plan.jobs, plan.schedules, plan.versions):
+        if part is not None:
+            print(part)
     found = finding(seed)
     print("nothing is wrong" if found is None else found)
     return 0 if found is None else 1

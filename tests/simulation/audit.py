@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from stepwell.engine.reading import read_history
 from stepwell.engine.records import NOTICE
@@ -34,7 +34,7 @@ class Broken(AssertionError):
 @dataclass
 class Known:
     """What was seen of an execution. `attempts` leads from an event of a task's attempt to the one that scheduled it;
-    `settled` names the attempts that have an outcome."""
+    `settled` names the attempts that have an outcome. What is `gone` was let go of; it is as it was seen last."""
 
     row: ExecutionRow
     records: list[EventRecord] = field(default_factory=list)
@@ -42,6 +42,7 @@ class Known:
     attempts: dict[int, int] = field(default_factory=dict)
     settled: dict[int, Event] = field(default_factory=dict)
     claims: Counter[int] = field(default_factory=Counter)
+    gone: bool = False
 
     @property
     def logged(self) -> bool:
@@ -53,19 +54,21 @@ class Known:
         return self.row.change.status != "RUNNING"
 
 
-Promise = Callable[["Audit"], bool]
+Promise: TypeAlias = Callable[["Audit"], bool]
 
 
 class Audit:
-    """`store` is that of the present life; it answers at once. `secret` is what no history may hold."""
+    """`store` is that of the present life; it answers at once. `secret` is what no history may hold. `may_go` says
+    whether an execution has ended and its time to be kept is over: one of them is enough."""
 
     store: Store
     secret: str | None = None
 
     def __init__(self) -> None:
         self.known: dict[int, Known] = {}
-        self.by_arn: dict[str, int] = {}
         self.promises: list[tuple[str, Promise]] = []
+        self.may_go: list[Callable[[Known], bool]] = []
+        self._by_arn: dict[str, int] = {}
 
     # -- promises
 
@@ -101,7 +104,7 @@ class Audit:
             after = (rows[-1].key, rows[-1].effect.id)
         for key, known in self.known.items():
             new, change = known.row.new, known.row.change
-            if not known.logged or ":mapRun:" in new.arn or new.map_run_arn is not None:
+            if not known.logged or known.gone or ":mapRun:" in new.arn or new.map_run_arn is not None:
                 continue
             statuses = told.get(key, [])
             begins = statuses.count("RUNNING")
@@ -111,25 +114,44 @@ class Audit:
                 )
 
     def find(self, arn: str) -> Known | None:
-        """An execution as it is on the disk now."""
+        """An execution as it is on the disk now; one that is gone as it was."""
         key = now(self.store.execution_key(arn))
         if key is None:
-            return None
+            key = self._by_arn.get(arn)
+            if key is None:
+                return None
         self._look(key)
         return self.known[key]
 
+    def root(self, known: Known) -> Known:
+        """The execution at the root of the tree of map runs that an execution is of."""
+        while (above := self.known.get(known.row.new.machine_id)) is not None:
+            known = above
+        return known
+
+    def is_due(self, known: Known) -> bool:
+        """Whether an execution's time to be kept is over."""
+        return any(over(known) for over in self.may_go)
+
     def _look(self, key: int) -> None:
-        loaded = now(self.store.load_execution(key))
         known = self.known.get(key)
+        loaded = now(self.store.load_execution(key))
         if loaded is None:
+            if known is not None and not known.gone and not self.is_due(known):
+                raise Broken(f"{known.row.new.arn} has vanished: it is {known.row.change.status}")
             if known is not None:
-                raise Broken(f"{known.row.new.arn} has vanished")
+                known.gone = True
             return
+        if known is not None and known.gone:
+            raise Broken(f"{known.row.new.arn} was gone, and is back")
+        if known is not None and self.is_due(known) and _stands(known.row, loaded.row):
+            return  # it goes piece by piece
         row = now(self.store.find_execution(loaded.row.new.arn))
         if row is None or row.new.key != key:
             raise Broken(f"{loaded.row.new.arn} is not found by its ARN")
         if known is None:
             known = self.known[key] = Known(row)
+            self._by_arn[row.new.arn] = key
         elif (known.row.new.input, known.row.new.name) != (row.new.input, row.new.name):
             raise Broken(f"{row.new.arn} has another input than it was started with")
         if row.version < known.row.version:
@@ -150,6 +172,10 @@ class Audit:
         if not records:
             return []
         return now(read_history(self.store, key, records[0].first_id, _MANY, False))
+
+
+def _stands(before: ExecutionRow, after: ExecutionRow) -> bool:
+    return (before.change.status, before.change.redrive_count) == (after.change.status, after.change.redrive_count)
 
 
 def _grow(known: Known, new: Sequence[Event]) -> None:

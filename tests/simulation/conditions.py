@@ -14,22 +14,26 @@ from random import Random
 from typing import Final
 from unittest.mock import patch
 
-from stepwell.engine import messages
+from stepwell.engine import messages, retention
 from stepwell.engine.settings import EngineSettings
+from stepwell.jobs import expiry
 from stepwell.machine import run as machine_run
 from stepwell.vault.keys import KEY_BYTES, Key, Keys
+from tests.simulation.plan import Plan
 
 SECRET: Final = "$.text"  # what of `INPUT` is marked, where anything is
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """`transitions` bounds a turn, `senders` those whose messages are under way at the same time. `noticed`: somebody
+    """`transitions` bounds a turn, `senders` those whose messages are under way at the same time, `piece`
+    the rows that are let go of in one commit. `noticed`: somebody
     is told of changes of status. `hurried`: turns take long now and then, and are computed on a thread."""
 
     settings: EngineSettings
     transitions: int
     senders: int
+    piece: int
     noticed: bool
     hurried: bool
 
@@ -42,16 +46,20 @@ class Conditions:
         with ExitStack() as bounds:
             bounds.enter_context(patch.object(machine_run, "MAX_TRANSITIONS", self.transitions))
             bounds.enter_context(patch.object(messages, "_SENDERS", self.senders))
+            bounds.enter_context(patch.object(retention, "_PIECE", self.piece))
+            bounds.enter_context(patch.object(expiry, "_ROWS", self.piece))
             yield
 
 
-def conditions_of(chance: Random, *, steady: bool) -> Conditions:
-    """`steady`: how an execution ends is not to depend on secrets, which have another name each time."""
+def conditions_of(chance: Random, plan: Plan) -> Conditions:
+    """How an execution of a steady plan ends is not to depend on secrets, which have another name each time. A notice
+    that nobody takes would keep what is to go."""
+    steady = plan.steady
     settings = EngineSettings(
         in_flight=chance.choice((1, 3, 1000)),
         timer_window=chance.choice((2_000, 60_000, 600_000)),
         idle_executions=chance.choice((0, 2, 256)),
-        retention_days=0,
+        retention_days=plan.retention_days,
         transitions=chance.choice((None, None, None, (5, 20))),
         sensitive={} if steady or chance.random() < 0.6 else {"*": SECRET},
     )
@@ -59,7 +67,8 @@ def conditions_of(chance: Random, *, steady: bool) -> Conditions:
         settings=settings,
         transitions=chance.choice((1_000, 1_000, 5, 1)),
         senders=chance.choice((1_000, 2)),
-        noticed=chance.random() < 0.4,
+        piece=chance.choice((500, 3, 1)),
+        noticed=chance.random() < 0.4 and not plan.retention_days,
         hurried=chance.random() < 0.3,
     )
 

@@ -17,27 +17,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-ARN: Final = "arn:aws:states:us-east-1:123456789012:"
-ROLE: Final = "arn:aws:iam::123456789012:role/Orders"
-CHILD: Final = ARN + "stateMachine:Child"
-QUICK: Final = ARN + "stateMachine:Quick"  # Express
-ERRORS: Final = ("A", "B")
-INPUT: Final[dict[str, Any]] = {
-    "v": 3,
-    "n": 4,
-    "seconds": 2,
-    "share": 50,
-    "bytes": 3000,
-    "when": "2024-01-01T00:00:10Z",
-    "yes": True,
-    "text": "x" * 260,
-    "word": "a-b",
-    "items": [1, "two", {"three": 3.0}],
-}
-OWN: Final = "$$.Execution.Input"
-OUR: Final = "$states.context.Execution.Input"
+from tests.simulation.values import ARN, CHILD, ERRORS, INPUT, LONG, OUR, OWN, QUICK, ROLE
 
-_LONG: Final = 5_000  # seconds: what is not meant to time out does not, however long the server is down
 _STRINGS: Final = ("Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterThanEquals")
 
 State = dict[str, Any]
@@ -87,7 +68,7 @@ class Maker:
 
     def _limit(self, seconds: int) -> int:
         """A time-out that is not to be met."""
-        return _LONG * 10 if self._steady else self._one(seconds, _LONG)
+        return LONG * 10 if self._steady else self._one(seconds, LONG)
 
     # -- programs
 
@@ -330,7 +311,7 @@ class Maker:
         if ":activity:" in resource and self._steady and behaviour != "hangs":
             # A worker's call may be lost together with the task that it was given: another is to have it.
             fields["Retry"] = [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 99}, *fields.get("Retry", [])]
-            return fields | {"TimeoutSeconds": _LONG}
+            return fields | {"TimeoutSeconds": LONG}
         return fields | self._times(behaviour, place, token=token)
 
     def _times(self, behaviour: str, place: Place, *, token: bool) -> State:
@@ -341,7 +322,7 @@ class Maker:
             if place.jsonata and self._may(0.4):
                 return {"TimeoutSeconds": f"{{% {timeout} %}}", **({"HeartbeatSeconds": "{% 9 %}"} if beat else {})}
             return {"TimeoutSeconds": timeout, **beat}
-        known: list[State] = [{}, {}, {"TimeoutSeconds": _LONG}, {"TimeoutSeconds": _LONG, "HeartbeatSeconds": 900}]
+        known: list[State] = [{}, {}, {"TimeoutSeconds": LONG}, {"TimeoutSeconds": LONG, "HeartbeatSeconds": 900}]
         if not place.jsonata and place.rich and not self._steady:
             known += [{"TimeoutSecondsPath": OWN + ".n", "HeartbeatSecondsPath": OWN + ".seconds"}]
         elif not place.jsonata:

@@ -100,6 +100,7 @@ class Disk:
         self._ends: dict[Path, bytes] | None = None  # what a power cut leaves, where it is not what there is
         self.log_kept = chance.choice((8, 40, 4000))  # pages
         self.life: Life | None = None
+        self._audited: SqliteStore | None = None
         (folder / "template.db").rename(self.path)
 
     @property
@@ -129,7 +130,13 @@ class Disk:
         """Another store on the same files, which answers at once. For reading; it goes with the life."""
         assert self.life is not None
         files = replace(self.life.files, reader=connect_reader(self.path), lister=connect_reader(self.path))
-        return SqliteStore(files, lambda: None, _AtOnce)
+        self._audited = SqliteStore(files, lambda: None, _AtOnce)
+        return self._audited
+
+    def connection(self) -> sqlite3.Connection:
+        """The database as it is, to read."""
+        assert self._audited is not None
+        return self._audited._files.reader
 
     def crash(self, audit: SqliteStore) -> None:
         """Leave what a killed process, or a power cut, leaves to the next."""

@@ -34,7 +34,7 @@ from stepwell.language.values import Json
 from stepwell.tasks.nested_execution import NestedExecution
 from tests.simulation.agenda import Agenda
 from tests.simulation.audit import Audit, Broken
-from tests.simulation.definitions import INPUT
+from tests.simulation.values import INPUT
 
 ON_PURPOSE: Final = "raised on purpose"
 

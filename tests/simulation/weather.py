@@ -14,7 +14,7 @@ _FATES: Final = ("before", "torn", "torn", "after", "after")
 
 
 class Weather:
-    """`set_forward` is by how many seconds the machine's clock was set forward; back, where it is negative."""
+    """`torn` and `refused` are the writes that were so, up to now."""
 
     def __init__(self, chance: Random, *, calm: bool) -> None:
         self._chance = chance
@@ -25,8 +25,7 @@ class Weather:
         self._restarts = 0 if calm else chance.choice((0, 0, 2))
         self._rate = chance.choice((0.002, 0.02, 0.2))
         self._calm = calm
-        self.set_forward = 0
-        self.torn = self.refused = 0  # writes, so far
+        self.torn = self.refused = 0
 
     def delay(self) -> float:
         if self._calm:
@@ -73,7 +72,5 @@ class Weather:
         """By how many seconds the clock is set now; mostly 0."""
         if self._jumps and self._chance.random() < 0.001:
             self._jumps -= 1
-            jump = self._chance.choice((-100, -2, 3, 50))
-            self.set_forward += jump
-            return jump
+            return self._chance.choice((-100, -2, 3, 50))
         return 0
