@@ -57,7 +57,7 @@ def conditions_of(chance: Random, plan: Plan) -> Conditions:
     steady = plan.steady
     settings = EngineSettings(
         in_flight=chance.choice((1, 3, 1000)),
-        timer_window=chance.choice((2_000, 60_000, 600_000)),
+        timer_window=chance.choice((2_000, 60_000, 600_000)) if not plan.retention_days else 600_000,  # days pass
         idle_executions=chance.choice((0, 2, 256)),
         retention_days=plan.retention_days,
         transitions=chance.choice((None, None, None, (5, 20))),

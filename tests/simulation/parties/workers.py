@@ -21,6 +21,7 @@ from tests.simulation.parties.party import Scene
 from tests.simulation.values import ARN
 
 _WAIT: Final = 60.0  # seconds that an activity's worker waits for a task
+_BUSY: Final = 1_000.0  # seconds from the beginning on: then there is less to do
 
 
 class Workers:
@@ -52,6 +53,8 @@ class Workers:
             elif isinstance(answer, Exception) and not isinstance(answer, UNANSWERED):
                 raise answer
             again = self._scene.chance.choice((0.0, 1.0, 5.0))
+            if self._scene.agenda.now > _BUSY:
+                again = _WAIT * 10
             self._scene.agenda.after(again, lambda: self._poll(behaviour))
 
         arn = f"{ARN}activity:{behaviour}"
