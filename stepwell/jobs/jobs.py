@@ -244,6 +244,7 @@ class Jobs:
     async def _start_next(self, type_: str) -> bool:
         """Start those that have waited longest. False where none of them may run. Raises StoreError, Stopping."""
         slots = self._slots[type_]
+        await self._note_begun(slots)
         found = await self._store.next_queued(type_, slots.full_groups(), min(slots.free(), 100))
         meant = []
         for queued in found:
@@ -252,30 +253,35 @@ class Jobs:
                 meant.append(queued)
         if not meant:
             return False
-        job = self.types[type_]
-        starts = [self._hand_over_queued(job, queued) for queued in meant]
+        starts = [self._hand_over_queued(self.types[type_], queued) for queued in meant]
         outcomes = await asyncio.gather(*starts, return_exceptions=True)
-        started = [queued.key for queued, outcome in zip(meant, outcomes, strict=True) if outcome is None]
-        if started:
-            await self._store.dequeue(started)
-            slots.queued -= len(started)
-        faults: list[BaseException] = []
         for queued, outcome in zip(meant, outcomes, strict=True):
             if outcome is None:
+                slots.begun.append(queued.key)
                 self._wake(queued.id)
-                continue
-            slots.give_back(queued.key)
+            else:
+                slots.give_back(queued.key)
+        await self._note_begun(slots)
+        faults: list[BaseException] = []
+        for queued, outcome in zip(meant, outcomes, strict=True):
             if isinstance(outcome, NotHandedOver):
                 now = self._now()
                 if await self._store.end_queued(queued.key, "FAILED", NOT_HANDED_OVER, str(outcome), now):
                     slots.queued -= 1
                 self.some_ended.set()
                 self._wake(queued.id)
-            else:
+            elif outcome is not None:
                 faults.append(outcome)
         if faults:
             raise faults[0]
         return True
+
+    async def _note_begun(self, slots: Slots) -> None:
+        """What was started waits no more. Raises StoreError: then it is noted before anything else is started."""
+        if slots.begun:
+            await self._store.dequeue(slots.begun)
+            slots.queued -= len(slots.begun)
+            slots.begun.clear()
 
     def _ended(self, key: int) -> None:
         """An execution has ended: its slot is free, and who waits for it hears of it."""

@@ -20,6 +20,7 @@ class Slots:
         self._running: dict[int, str | None] = {}
         self._of_group: Counter[str] = Counter()
         self.queued = 0  # how many jobs wait in the store
+        self.begun: list[int] = []  # keys of those among them that were started, which is still to be noted
 
     @property
     def bounded(self) -> bool:

@@ -157,5 +157,5 @@ class Jobs(Protocol):
         ...
 
     async def remove(self, keys: Sequence[int]) -> None:
-        """Remove jobs; their executions stay."""
+        """Remove jobs that have ended, but for those whose execution was redriven; executions stay."""
         ...

@@ -3,8 +3,9 @@
 Rules that must stay true here:
 - An execution goes with all that belongs to it: its map runs, their children, and everything of theirs. A child never
   goes before the execution at the root of its tree is due.
-- It goes in small pieces, so that no commit waits for long; its own row goes last, so that what a crash has left is
-  found again.
+- It goes in small pieces, so that no commit waits for long; what a crash has left is found again by `ended`, and by
+  nothing else: for all others it is gone with the first piece.
+- One that was redriven after it was found to be due stays.
 - An execution with an effect that is still to be carried out (a message on its way) stays.
 - What a sweep has looked at it does not look at again: its cost grows with what is due, not with what is kept.
 """
@@ -33,7 +34,8 @@ class RetentionStore(Protocol):
         ...
 
     async def delete(self, roots: Sequence[int], rows: int) -> int:
-        """Remove about `rows` rows of the trees of these roots, one after the other; how many of the roots are gone."""
+        """Remove about `rows` rows of the trees of these roots, one after the other; how many of the roots are gone, or
+        run again and stay."""
         ...
 
     async def give_back(self, pages: int) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from stepwell import Stepwell
 from stepwell.store.protocol import StoreError
 from tests.jobs.conftest import Houses
@@ -134,6 +137,28 @@ async def test_a_store_that_refuses_is_a_503_and_nothing_was_done(houses: Houses
         assert (await house.http.get("/jobs")).json()["jobs"] == []
         await house.start("single", {"n": 2})
         assert (await house.work()).input == {"n": 2}
+
+
+async def test_a_store_that_refuses_to_note_a_start_keeps_no_slot_from_the_next(houses: Houses) -> None:
+    """What has begun is still in the queue then: it is not begun again when it has ended."""
+    async with houses.open(app) as house:
+        store = house.context.store.jobs
+        dequeue, refused = store.dequeue, asyncio.Event()
+
+        async def refuse(keys: Sequence[int]) -> None:
+            if refused.is_set():
+                await dequeue(keys)
+                return
+            refused.set()
+            raise StoreError("the disk is full")
+
+        store.dequeue = refuse  # type: ignore[method-assign]
+        ids = [await house.start("single", {"n": n}) for n in range(3)]
+        for n in range(3):
+            (await house.work()).done(n)
+        for n, id_ in enumerate(ids):
+            assert (await house.ended(id_))["outputs"] == n
+        assert refused.is_set()
 
 
 async def test_a_job_that_waits_for_a_type_that_is_gone_is_cancelled_or_waits_for_its_type(houses: Houses) -> None:

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from tests.simulation.plan import plan_of
 from tests.simulation.runs import Finding, finding
 
-_PIECE = 25  # seeds
+_PIECE = 5  # seeds
 _MANY = 10  # findings: then it is enough
 
 

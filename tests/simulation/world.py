@@ -86,6 +86,7 @@ class World:
         self._watching = True
         self._ending = False  # the server is being stopped
         self._gave_up = False  # the server could not be started
+        self._asked = (0, -1.0)  # at how many commits, and when, it was asked whether all is over
 
     # -- a run
 
@@ -131,7 +132,11 @@ class World:
             running = [known.row.new.arn for known in self.audit.known.values() if not known.ended]
             busy = [type(party).__name__ for party in self._parties if party.busy]
             raise Broken(f"it does not come to an end: {busy} wait, {running} run")
-        if self._server is None or any(not known.ended for known in self.audit.known.values()):
+        moment = (self.outcomes.commits, self.agenda.now)
+        if self._server is None or moment == self._asked:
+            return False
+        self._asked = moment
+        if any(not known.ended for known in self.audit.known.values()):
             return False
         assert self._audited is not None
         if any(now(self._audited.outbox(kind, (0, -1), 1)) for kind in _EFFECTS):

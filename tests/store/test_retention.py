@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from stepwell.store.open import open_store
-from stepwell.store.protocol import EventRecord, ExecutionChange, Store, TurnRecord
+from stepwell.store.protocol import Answer, EventRecord, ExecutionChange, Store, TurnRecord
 from stepwell.store.retention import SweepPosition
 from tests.store.samples import first_turn, succeeded
 
@@ -48,6 +48,30 @@ async def test_small_executions_go_many_at_a_time(store: Store) -> None:
     roots = await store.retention.ended(3000, 1000)
     assert await store.retention.delete(roots, 100) == 50, "an execution of one event is two rows of a piece"
     assert await store.retention.delete(roots[50:], 1000) == 50
+    assert await store.retention.ended(3000, 1000) == []
+
+
+async def test_what_was_redriven_after_it_was_found_to_be_due_stays(store: Store) -> None:
+    await store.commit([failed(1, stop_date=2000), failed(2, stop_date=2000)])
+    roots = await store.retention.ended(3000, 1000)
+    running = ExecutionChange(status="RUNNING", last_event_id=2, redrive_count=1, redrive_date=3000)
+    await store.commit([TurnRecord(key=1, version=2, change=running)])
+    assert await store.retention.delete(roots, 1000) == 2
+    assert await store.load_execution(1) is not None
+    assert await store.load_execution(2) is None
+
+
+async def test_what_is_gone_in_part_is_gone_for_all_but_the_sweep(store: Store) -> None:
+    born = failed(1, stop_date=2000)
+    await store.commit([replace(born, payloads={bytes([n]): "text" for n in range(10)})])
+    assert await store.retention.delete([1], 3) == 0
+    assert born.new is not None
+    assert await store.find_execution(born.new.arn) is None
+    assert await store.load_execution(1) is None
+    redriven = ExecutionChange(status="RUNNING", last_event_id=2, redrive_count=1, redrive_date=3000)
+    assert await store.commit([TurnRecord(key=1, version=2, change=redriven)]) == [Answer.STALE]
+    assert await store.retention.ended(3000, 1000) == [1]
+    assert await store.retention.delete([1], 1000) == 1
     assert await store.retention.ended(3000, 1000) == []
 
 

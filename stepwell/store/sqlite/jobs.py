@@ -184,7 +184,9 @@ class SqliteJobs:
         return await self._lister.read(lambda connection: connection.execute(query).fetchone()[0])
 
     async def remove(self, keys: Sequence[int]) -> None:
-        await self._write("DELETE FROM jobs WHERE key IN (SELECT value FROM json_each(?))", (_json(keys),))
+        await self._write(
+            "DELETE FROM jobs WHERE ended = 1 AND key IN (SELECT value FROM json_each(?))", (_json(keys),)
+        )
 
     async def _write(self, statement: str, parameters: Sequence[object]) -> int:
         """Carry out one statement; how many rows it has changed."""

@@ -4,6 +4,8 @@ Rules that must stay true here:
 - What is due is found by seeking: each machine and status by the index of the listings, never by reading executions
   that stay.
 - A tree is taken apart from its leaves. Rows of a leaf are removed first, then the leaf.
+- Whoever goes is not found any more from the first piece on, and no turn that was computed before stands: it cannot be
+  redriven while half of it is there. Its row in `progress` goes last, which sweeps find it by.
 """
 
 from __future__ import annotations
@@ -63,6 +65,8 @@ _PARTS = (
         for table in ("timers", "frames", "payloads", "history")
     ),
 )
+
+_BEGIN = "UPDATE progress SET version = version + 1 WHERE key = ? AND status <> 'RUNNING'"
 
 # The frames of a tree; the root's own come last: by them the tree is found again.
 _TREE = """
@@ -131,6 +135,9 @@ def _resumable(
 def _delete(connection: sqlite3.Connection, roots: Sequence[int], rows: int) -> int:
     left = rows
     for gone, root in enumerate(roots):
+        if not connection.execute(_BEGIN, (root,)).rowcount:
+            continue
+        connection.execute("DELETE FROM executions WHERE key = ?", (root,))
         while True:
             leaf = _leaf(connection, root)
             for part in _PARTS:

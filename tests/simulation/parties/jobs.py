@@ -70,11 +70,15 @@ class JobClients:
 
     def _was_kept(self, post: Post, kept: Kept) -> None:
         before = self._kept.get(post.name)
-        if before is not None and before != kept and before.expires_at > self._scene.times.latest:
+        if before is not None and before != kept and not self._may_be_gone(before, post.type):
             raise Broken(f"the key {post.key} has made the job {before}, and is answered with {kept}")
         self._kept[post.name] = kept
         id_ = kept.id
-        self._scene.audit.promised(f"the job {id_}", lambda audit: self._is_kept(audit, kept))
+
+        def holds(audit: Audit) -> bool:
+            return now(audit.store.jobs.find(id_)) is not None or self._may_be_gone(kept, post.type)
+
+        self._scene.audit.promised(f"the job {id_}", holds)
         if before is not None:
             self._open -= 1
             return
@@ -88,16 +92,21 @@ class JobClients:
             self._scene.agenda.after(post.cancelled, lambda: self._cancel(id_))
         self._wait(id_)
 
-    def _is_kept(self, audit: Audit, kept: Kept) -> bool:
-        return now(audit.store.jobs.find(kept.id)) is not None or kept.expires_at <= self._scene.times.latest
+    def _may_be_gone(self, kept: Kept, type_: str) -> bool:
+        """Whether the time of a job is over, or that of its execution."""
+        known = self._scene.audit.find(self._arn(type_, kept.id))
+        return kept.expires_at <= self._scene.times.latest or (known is not None and self._scene.audit.is_due(known))
+
+    def _arn(self, type_: str, id_: str) -> str:
+        return execution_arn(self._types[type_].machine_name, id_)
 
     def _report(self, post: Post, id_: str, fraction: float) -> None:
         """A handler tells how far it is; nobody answers it."""
         self._told.setdefault(id_, set()).add(fraction)
-        machine = self._types[post.type].machine_name
+        arn = self._arn(post.type, id_)
 
         async def report(server: Server) -> None:
-            server.jobs.reported(execution_arn(machine, id_), fraction, "so far")
+            server.jobs.reported(arn, fraction, "so far")
 
         self._scene.exchange.call(report, lambda _: None)
 
@@ -166,7 +175,7 @@ class JobClients:
         for row in rows.values():
             if row.status is not None and row.key not in self._started:
                 self._started.add(row.key)
-                known = self._scene.audit.find(execution_arn(self._types[row.new.type].machine_name, row.new.id))
+                known = self._scene.audit.find(self._arn(row.new.type, row.new.id))
                 if known is None or known.row.new.key != row.key:
                     raise Broken(f"the job {row.new.id} has an execution that is not its own")
             if row.outcome is not None and row.status is not None:
