@@ -258,7 +258,7 @@ class Driver:
             new=live.new,
             clock=live.clock,
             now=now,
-            continued=isinstance(stimulus, Continue),
+            continued=isinstance(stimulus, Continue) or (turn.status != "RUNNING" and CONTINUE in live.timers),
             logged=not live.identity.unlogged,
             mocked=self._mocked(execution, turn),
             messages=told_by(live, execution, turn, now, self._outside.wants_notices),

@@ -46,10 +46,10 @@ def turn_record(
     vault: VaultChange | None = None,
     stored: Container[bytes] = frozenset(),
 ) -> TurnRecord:
-    """The record that commits a turn. `continued` says that the turn was the Continue of an earlier one, `logged` that
-    its events are kept; `mocked` holds the ids of effects that need no worker though they are an activity's. `messages`
-    are rows for the outbox; for `settled`, `requires` and `vault` see `TurnRecord`.
-    `stored` are the names of large texts that the store has."""
+    """The record that commits a turn. `continued` says that the turn was the Continue of an earlier one, or ended what
+    such a one was to go on with; `logged` that its events are kept; `mocked` holds the ids of effects that need no
+    worker though they are an activity's. `messages` are rows for the outbox; for `settled`, `requires` and `vault` see
+    `TurnRecord`. `stored` are the names of large texts that the store has."""
     sink = PayloadSink(stored)
     events = None
     if turn.events and logged:

@@ -12,7 +12,10 @@ import pytest
 from stepwell.engine.dispatch import Submitted, Task, Told
 from stepwell.engine.engine import EngineSettings
 from stepwell.engine.errors import TaskTimedOut
-from stepwell.store.protocol import StoreError
+from stepwell.engine.records import turn_record
+from stepwell.engine.requests import StartRequest
+from stepwell.machine.turn import UNBORN
+from stepwell.store.protocol import Answer, StoreError
 from tests.engine.house import Handlers, House, until
 from tests.patience import PATIENCE
 
@@ -71,3 +74,16 @@ async def test_an_execution_that_is_read_again_while_it_is_held_up_goes_on(slow:
     await slow.engine.send_task_success(name, "1")
     await slow.engine.send_task_success(await token(slow, "B"), "2")
     assert (await slow.end(started)).change.status == "SUCCEEDED"
+
+
+async def test_an_execution_that_is_stopped_before_it_could_begin_leaves_no_timer(still_house: House) -> None:
+    """What a crash has left of one that was put off: a timer that belongs to no frame, here set for later."""
+    machine, now = await still_house.machine(asking("A")), still_house.clock.now()
+    arn = machine.arn.replace("stateMachine", "execution") + ":put-off"
+    new = StartRequest(machine=machine, arn=arn, name="put-off", input="{}").row(1 << 60, now)
+    born = turn_record(new.key, 1, UNBORN, new=new, clock=None, now=now + 60_000, continued=False)
+    assert await still_house.store.commit([born]) == [Answer.ACCEPTED]
+    await still_house.engine.stop_execution(arn, None, None)
+    stored = await still_house.store.load_execution(new.key)
+    assert stored is not None
+    assert (stored.row.change.status, stored.timers) == ("ABORTED", {})

@@ -42,7 +42,7 @@ class Retention:
         return change.stop_date + self._days * _DAY <= self._scene.times.latest
 
     def look(self) -> None:
-        there = {row[0] for row in self._connection().execute("SELECT key FROM executions")}
+        there = {row[0] for row in self._connection().execute("SELECT key FROM progress")}
         new = [key for key, known in self._scene.audit.known.items() if key not in there and key not in self._gone]
         self._scene.audit.look(new)
         for key in new:
