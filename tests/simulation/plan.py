@@ -99,7 +99,7 @@ def plan_of(seed: int) -> Plan:
         plan = with_schedules(plan, stream(seed, "schedules"))
     if parts.random() < 0.25:
         plan = with_versions(plan, stream(seed, "versions"))
-    if parts.random() < 0.2:
+    if parts.random() < 0.15:
         plan = _with_retention(plan, stream(seed, "retention"))
     return plan
 

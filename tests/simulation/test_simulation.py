@@ -15,8 +15,8 @@ import pytest
 from tests.simulation.plan import plan_of
 from tests.simulation.runs import finding, run
 
-SEEDS = 240
-PIECE = 20
+SEEDS = 100
+PIECE = 10
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, PIECE))
@@ -43,6 +43,12 @@ def test_a_seed_is_lived_through_in_the_same_way_each_time() -> None:
             [sys.executable, "-c", program], env=environment, cwd=root, capture_output=True, check=True, timeout=120
         )
         assert told.stdout.decode().split() == traces
+
+
+def test_no_part_of_a_server_is_rare_in_the_worlds() -> None:
+    plans = [plan_of(seed) for seed in range(SEEDS)]
+    for has in ("jobs", "schedules", "versions", "retention_days"):
+        assert sum(bool(getattr(plan, has)) for plan in plans) >= SEEDS / 10, has
 
 
 def test_the_worlds_are_as_bad_as_they_are_meant_to_be() -> None:
