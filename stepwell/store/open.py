@@ -22,7 +22,8 @@ async def open_store(url_or_path: str) -> Store:
     - `path/to/file.db`, `sqlite:///path/to/file.db` (relative), `sqlite:////path/to/file.db` (absolute): an SQLite
       file. Its folder is made if only that is missing.
     - `:memory:`, `sqlite:///:memory:`: a store for the life of this process. It is a file in the system's folder for
-      temporary files, so that it behaves as any other store does, and is removed when the store is closed.
+      temporary files, so that it behaves as any other store does, and is removed when the store is closed. It is the
+      one store whose commits are not waited for to reach the disk: nothing of it is read again.
 
     Raises StoreBusy where another server has it open, StoreTooNew where a newer Stepwell made it, StoreCorrupt where
     the file is not a sound database, StoreFull where it cannot be written, StoreError for all else; an existing file is
@@ -33,7 +34,7 @@ async def open_store(url_or_path: str) -> Store:
         folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
         let_go = partial(shutil.rmtree, folder, ignore_errors=True)
         try:
-            return await SqliteStore.open(folder / "stepwell.db", let_go)
+            return await SqliteStore.open(folder / "stepwell.db", let_go, temporary=True)
         except BaseException:
             let_go()
             raise

@@ -22,6 +22,7 @@ import stepwell
 from stepwell.store.open import open_store
 from stepwell.store.protocol import Answer, StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreTooNew
 from stepwell.store.sqlite import schema
+from stepwell.store.sqlite.files import open_files
 from tests.store.samples import first_turn
 
 NOBODY = 65534
@@ -251,6 +252,15 @@ class TestNames:
         await first.close()
         await second.close()
         assert list(tmp_path.iterdir()) == []
+
+    def test_only_a_temporary_store_does_not_wait_for_the_disk(self, tmp_path: Path) -> None:
+        for temporary, synchronous in (False, 2), (True, 0):
+            opened = open_files(tmp_path / f"{temporary}.db", temporary)
+            try:
+                for connection in opened.writer, opened.checkpointer:
+                    assert connection.execute("PRAGMA synchronous").fetchone() == (synchronous,)
+            finally:
+                opened.close()
 
     @pytest.mark.parametrize("name", ["postgresql://localhost/stepwell", "postgres://u:p@h/db"])
     async def test_postgresql_is_not_built_in_yet(self, name: str) -> None:

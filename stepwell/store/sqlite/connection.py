@@ -2,7 +2,7 @@
 
 Rules that must stay true here:
 - What is committed has reached the disk: WAL with `synchronous = FULL`, and `fullfsync` where a plain fsync stops at
-  the disk's cache (macOS).
+  the disk's cache (macOS). Only what is committed to a temporary database need not.
 - The log is moved into the database by a connection of its own: no commit does so (`wal_autocheckpoint = 0`).
 - Readers cannot write. A new file is for its owner alone: it holds what clients and tasks have sent.
 - No statement opens a transaction behind our back (`isolation_level=None`).
@@ -29,8 +29,7 @@ _LOG_KEPT = 64 * 1024 * 1024  # bytes; a log that has grown beyond is cut back t
 INCREMENTAL = 2  # what `PRAGMA auto_vacuum` answers then
 GIVES_BACK = "PRAGMA auto_vacuum = INCREMENTAL"
 
-_DURABLE = """
-PRAGMA synchronous = FULL;
+_LOG = """
 PRAGMA fullfsync = ON;
 PRAGMA checkpoint_fullfsync = ON;
 PRAGMA wal_autocheckpoint = 0;
@@ -68,21 +67,23 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def set_up_writer(connection: sqlite3.Connection, path: Path) -> None:
-    """Switch to the write-ahead log, and to durable commits."""
+def set_up_writer(connection: sqlite3.Connection, path: Path, durable: bool = True) -> None:
+    """Switch to the write-ahead log, and to commits that are durable, unless the database is a temporary one."""
+    connection.execute(_synchronous(durable))
     connection.execute(GIVES_BACK)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreError(
             f"{path}: the write-ahead log cannot be used here ({mode}). Keep the database on a local disk."
         )
-    connection.executescript(_DURABLE + _WRITER)
+    connection.executescript(_LOG + _WRITER)
 
 
-def connect_checkpointer(path: Path) -> sqlite3.Connection:
+def connect_checkpointer(path: Path, durable: bool = True) -> sqlite3.Connection:
     """A connection that moves the log into the database, and does nothing else."""
     connection = _connect(path, "rw", 8)
-    connection.executescript(_DURABLE)
+    connection.execute(_synchronous(durable))
+    connection.executescript(_LOG)
     return connection
 
 
@@ -102,3 +103,7 @@ def _connect(path: Path, mode: str, statements: int) -> sqlite3.Connection:
         check_same_thread=False,  # opened in one thread, then used in one other: never in two at a time
         cached_statements=statements,
     )
+
+
+def _synchronous(durable: bool) -> str:
+    return f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}"

@@ -52,8 +52,9 @@ class Files(Struct, frozen=True, kw_only=True):
         self.lock.release()
 
 
-def open_files(path: Path) -> Files:
-    """Open the database at `path`, making it (and its folder, where only that is missing) if need be."""
+def open_files(path: Path, temporary: bool = False) -> Files:
+    """Open the database at `path`, making it (and its folder, where only that is missing) if need be. Of what is
+    `temporary` nothing need reach the disk."""
     _make_folder(path)
     with ExitStack() as on_failure:
         lock = FileLock.acquire(path)
@@ -68,17 +69,18 @@ def open_files(path: Path) -> Files:
             on_failure.callback(writer.close)
             check_identity(writer, path)
             check_soundness(writer, path, in_order)
-            set_up_writer(writer, path)
+            set_up_writer(writer, path, durable=not temporary)
             migrate(writer)
             reader = connect_reader(path)
             on_failure.callback(reader.close)
             lister = connect_reader(path)
             on_failure.callback(lister.close)
-            checkpointer = connect_checkpointer(path)
+            checkpointer = connect_checkpointer(path, durable=not temporary)
             on_failure.callback(checkpointer.close)
             anchor = Anchor(path)
             on_failure.callback(anchor.close)
-            sync_folder(path.parent)
+            if not temporary:
+                sync_folder(path.parent)
             lock.begin()
         except (sqlite3.Error, OSError) as error:
             raise translate(error, path) from error

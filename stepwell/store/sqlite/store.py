@@ -74,12 +74,13 @@ class SqliteStore:
         self.connections = SqliteConnections(self._writer, self._reader)
 
     @classmethod
-    async def open(cls, path: Path, let_go: Callable[[], None] = lambda: None) -> SqliteStore:
-        """Open the database at `path`, making it where there is none; `let_go` is called after it is closed.
+    async def open(cls, path: Path, let_go: Callable[[], None] = lambda: None, temporary: bool = False) -> SqliteStore:
+        """Open the database at `path`, making it where there is none; `let_go` is called after it is closed. What is
+        `temporary` is not meant to be opened again: no commit is waited for to reach the disk.
 
         Raises StoreBusy, StoreTooNew, StoreCorrupt, StoreFull or StoreError; the file is then as it was.
         """
-        opened = await asyncio.to_thread(open_files, path)
+        opened = await asyncio.to_thread(open_files, path, temporary)
         return cls(opened, let_go)
 
     async def check(self) -> None:
