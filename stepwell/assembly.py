@@ -14,59 +14,44 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stepwell.api.arns import STATE_MACHINE, partition_of, prefix
 from stepwell.api.context import ApiContext
-from stepwell.api.events.declared import ConnectionFault, make_connections
-from stepwell.api.events.kept import KeptConnections
 from stepwell.api.events.places import connection_arn
 from stepwell.api.faults import ApiFault
-from stepwell.api.in_process import InProcessApi
 from stepwell.api.logs.keeper import Limits
 from stepwell.api.names import check_name
-from stepwell.api.operations import HANDLERS
+from stepwell.api.operations.state_machines import create_state_machine, update_state_machine
+from stepwell.api.operations.tags import tag_resource
 from stepwell.api.request import Request
 from stepwell.app import AppError, AppFunction, AppMachine, Stepwell
 from stepwell.aws_environment import MADE_UP
 from stepwell.definition_binding import bind_definition, fill_in
 from stepwell.deploy.definition_file import definition_json
 from stepwell.deploy.faults import TemplateError
-from stepwell.engine.dispatch import Dispatcher
-from stepwell.engine.map_run.data_set import DataSets
 from stepwell.jobs.checks import job_faults
 from stepwell.jobs.definition import definition_of
-from stepwell.jobs.jobs import Jobs
 from stepwell.language.definition import validate_definition
 from stepwell.language.values import Json
 from stepwell.settings import Settings, is_template
-from stepwell.tasks.apigateway_invoke import ApiGatewayInvoke, signed_by
-from stepwell.tasks.aws.client import AwsClients
-from stepwell.tasks.aws_service import aws_integrations
-from stepwell.tasks.data_sets import ObjectDataSets
-from stepwell.tasks.destinations import Destinations
-from stepwell.tasks.dispatcher import Integration, TaskDispatcher
 from stepwell.tasks.function import DEFAULT_TIMEOUT, Function, FunctionRegistry
 from stepwell.tasks.function_table import with_tables
-from stepwell.tasks.http.pace import OF_AWS, Pace
-from stepwell.tasks.http.targets import Targets
-from stepwell.tasks.http_invoke import HttpInvoke
 from stepwell.tasks.kinds.python_callable import PythonCallable
-from stepwell.tasks.lambda_later import SERVICE, InvokeLater
 from stepwell.tasks.lambda_service import LambdaService
-from stepwell.tasks.mock import MockConfig, MockDispatcher
-from stepwell.tasks.object_folder import FolderObjects
-from stepwell.tasks.object_s3 import S3Objects
 from stepwell.tasks.remote import ACTIVITY_PREFIX, RemoteFunctions
 from stepwell.tasks.remote_calls import AwsLambda
-from stepwell.tasks.step_functions import StepFunctions
+
+if TYPE_CHECKING:
+    from stepwell.jobs.jobs import Jobs
 
 _UNFILLED = re.compile(r"\$\{[A-Za-z0-9_:.]+\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where ARNs made here are."""
 
     region: str
@@ -89,8 +74,7 @@ class Place:
         return f"arn:{partition_of(self.region)}:iam::{self.account}:role/{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class BoundMachine:
+class BoundMachine(Struct, frozen=True):
     """A machine of an app with its definition as it is run."""
 
     machine: AppMachine
@@ -193,42 +177,6 @@ def log_limits(settings: Settings) -> Limits:
     return Limits(days=settings.log_days, size=round(settings.log_megabytes * 1_000_000))
 
 
-def load_mocks(settings: Settings) -> MockConfig | None:
-    """The mocks that the settings name. Raises MockConfigError."""
-    return None if settings.mock_config is None else MockConfig.load(settings.mock_config)
-
-
-def make_dispatcher(
-    functions: LambdaService, settings: Settings, api: InProcessApi, mocks: MockConfig | None
-) -> Dispatcher:
-    """What carries out tasks: the app's functions, AWS services, HTTP APIs and this server's own `api`, behind the
-    mocks."""
-    clients = make_clients(settings)
-    targets = Targets(settings.http_allowed_hosts)
-    gateway = ApiGatewayInvoke(targets, signed_by(clients))
-    pace = None if settings.aws_quotas == "off" else Pace(*OF_AWS)
-    services: dict[str, Integration] = {
-        **aws_integrations(clients),
-        "aws-sdk:sfn": StepFunctions(api),
-        SERVICE: InvokeLater(functions, Destinations(functions, clients)),
-        "http:invoke": HttpInvoke(KeptConnections(api), targets, pace),
-        "apigateway:invoke": gateway,
-        "apigateway:invoke.waitForTaskToken": gateway,
-    }
-    dispatcher = TaskDispatcher(functions, services)
-    return dispatcher if mocks is None else MockDispatcher(mocks, dispatcher)
-
-
-def make_data_sets(settings: Settings) -> DataSets:
-    """What distributed Maps read items from and write results to. Raises AppError."""
-    if settings.objects_folder is None:
-        return ObjectDataSets(S3Objects(settings.region))
-    folder = Path(settings.objects_folder)
-    if not folder.is_dir():
-        raise AppError(f"objects_folder: {folder} is no folder. Make it, with a folder for each bucket.")
-    return ObjectDataSets(FolderObjects(folder))
-
-
 def bind_machines(app: Stepwell, place: Place) -> list[BoundMachine]:
     """The app's machines with their definitions read, bound and validated. Raises AppError, with all that is wrong."""
     bound: list[BoundMachine] = []
@@ -266,6 +214,8 @@ def _job_machines(app: Stepwell, place: Place) -> list[BoundMachine]:
 
 def make_jobs(app: Stepwell, context: ApiContext) -> Jobs:
     """The app's jobs, on the engine of a server."""
+    from stepwell.jobs.jobs import Jobs
+
     place = Place(context.region, context.account)
     return Jobs(context.engine, app.jobs, place.machine_arn, context.now, virtual=context.clock != "real")
 
@@ -284,11 +234,6 @@ def _read(machine: AppMachine) -> str:
         raise AppError(f"state machine {machine.name!r}: {machine.path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise AppError(f"state machine {machine.name!r}: {machine.path} is no UTF-8 text.") from error
-
-
-def make_clients(settings: Settings) -> AwsClients:
-    """Clients of the AWS services that the settings allow."""
-    return AwsClients(settings.aws_services, os.environ, made_up=os.environ.get("AWS_ACCESS_KEY_ID") == MADE_UP)
 
 
 def bind_text(
@@ -322,6 +267,10 @@ def definition_faults(source: Path | str, definition: str, type: str) -> list[st
 
 async def connect(app: Stepwell, context: ApiContext) -> None:
     """Make the app's connections. Raises AppError."""
+    if not app.connections:
+        return
+    from stepwell.api.events.declared import ConnectionFault, make_connections
+
     try:
         await make_connections(app.connections, context, os.environ)
     except ConnectionFault as fault:
@@ -356,7 +305,7 @@ async def _deploy(machine: AppMachine, definition: str, place: Place, context: A
             tags=tags,
             **machine.configuration,
         )
-        await HANDLERS["CreateStateMachine"](new)
+        await create_state_machine(new)
         return
     if stored.type != machine.type:
         raise AppError(
@@ -364,6 +313,6 @@ async def _deploy(machine: AppMachine, definition: str, place: Place, context: A
             " there (aws stepfunctions delete-state-machine), or give the new one another name."
         )
     update = request(stateMachineArn=arn, definition=definition, roleArn=role, **machine.configuration)
-    await HANDLERS["UpdateStateMachine"](update)
+    await update_state_machine(update)
     if tags:
-        await HANDLERS["TagResource"](request(resourceArn=arn, tags=tags))
+        await tag_resource(request(resourceArn=arn, tags=tags))

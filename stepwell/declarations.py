@@ -10,7 +10,8 @@ import os
 
 from stepwell.api.context import real_now
 from stepwell.app import AppError, Stepwell
-from stepwell.assembly import Place, make_clients
+from stepwell.assembly import Place
+from stepwell.dispatching import make_clients
 from stepwell.notify.channel import InvalidChannel
 from stepwell.notify.declaration import rule_of
 from stepwell.notify.rules import Rules

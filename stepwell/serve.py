@@ -49,16 +49,14 @@ from stepwell.assembly import (
     deploy,
     leave_to_workers,
     load_app,
-    load_mocks,
     log_limits,
-    make_data_sets,
-    make_dispatcher,
     make_functions,
     make_jobs,
 )
 from stepwell.aws_environment import MADE_UP, aws_variables
 from stepwell.declarations import bind_notices, bind_schedules, make_sender, redeclare
 from stepwell.deploy.served import front_routes, make_resources, notices_of
+from stepwell.dispatching import load_mocks, make_data_sets, make_dispatcher
 from stepwell.engine.clock import clock_after
 from stepwell.engine.dispatch import Dispatcher
 from stepwell.engine.engine import Engine, EngineSettings

@@ -10,9 +10,7 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
@@ -313,6 +311,8 @@ def _config_path(environ: Mapping[str, str], folder: Path, config: str | None) -
 def _from_file(path: Path | None) -> dict[str, object]:
     if path is None:
         return {}
+    import tomllib  # late: most starts find no file
+
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -357,8 +357,8 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, object]:
         if name in _FIELDS:
             value = [part.strip() for part in text.split(",") if part.strip()] if name in _LISTS else text
             values[name] = _converted(name, value, variable, strict=False)
-        elif near := difflib.get_close_matches(name, _FIELDS, 1, 0.75):
-            raise SettingsError(f"{variable}: there is no such setting. Did you mean {PREFIX}{near[0].upper()}?")
+        elif near := _near(name, 0.75):
+            raise SettingsError(f"{variable}: there is no such setting. Did you mean {PREFIX}{near.upper()}?")
     return values
 
 
@@ -383,5 +383,12 @@ def _converted(name: str, value: object, source: str, *, strict: bool) -> object
 
 
 def _way_out(name: str) -> str:
-    near = difflib.get_close_matches(name, _FIELDS, 1, 0.6)
-    return f"Did you mean {near[0]}?" if near else f"Settings are: {', '.join(_FIELDS)}."
+    near = _near(name, 0.6)
+    return f"Did you mean {near}?" if near else f"Settings are: {', '.join(_FIELDS)}."
+
+
+def _near(name: str, likeness: float) -> str | None:
+    """The setting that is named most like that, if any is."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, _FIELDS, 1, likeness)), None)

@@ -26,8 +26,8 @@ from stepwell.api.clock import HEADER as CLOCK_HEADER
 from stepwell.api.context import ApiContext
 from stepwell.api.events.operations import EVENTS, members_of
 from stepwell.api.faults import ApiFault, cannot_seal
+from stepwell.api.handlers import HANDLERS
 from stepwell.api.names import uuid_text
-from stepwell.api.operations import HANDLERS
 from stepwell.api.prefer import wait_preferred
 from stepwell.api.request import Handler, Headed, Request
 from stepwell.api.service_model import INPUTS, TARGET_PREFIX

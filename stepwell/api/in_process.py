@@ -2,6 +2,7 @@
 
 Rules that must stay true here:
 - A caller gets what a client would get over HTTP, refusals included.
+- The operations are imported by the first call: `stepwell run` has this API, and most definitions call nothing of it.
 """
 
 from __future__ import annotations
@@ -9,22 +10,18 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any, cast
 
 from stepwell.api.context import ApiContext
 from stepwell.api.faults import ApiFault, cannot_seal
-from stepwell.api.operations import HANDLERS
 from stepwell.api.request import Request
-from stepwell.api.service_model import MODEL
-from stepwell.api.validation import compile_operation
 from stepwell.engine.errors import CannotSeal, Stopping
 from stepwell.engine.trace import headers_of
 from stepwell.language.values import Json
 from stepwell.tasks.aws.faults import ServiceFault
 
 _log = logging.getLogger("stepwell.api")
-_compiled: Callable[[str], Callable[[Json], dict[str, Json]]] = lru_cache(maxsize=None)(compile_operation)
 
 
 class InProcessApi:
@@ -44,6 +41,8 @@ class InProcessApi:
     @property
     def model(self) -> Mapping[str, Any]:
         """AWS's service model of Step Functions."""
+        from stepwell.api.service_model import MODEL
+
         return MODEL
 
     async def call(
@@ -51,6 +50,8 @@ class InProcessApi:
     ) -> Mapping[str, Json]:
         """The answer of an operation to JSON values; times are seconds since 1970. `trace` is what the call is part of
         (see `stepwell.engine.trace`). Raises ServiceFault."""
+        from stepwell.api.handlers import HANDLERS
+
         request_id = str(uuid.uuid4())
         handle = HANDLERS.get(operation)
         if self._context is None or handle is None:
@@ -71,3 +72,10 @@ class InProcessApi:
             _log.exception("request %s: %s failed", request_id, operation)
             message = f"The request failed inside the server; its log tells more under the request id {request_id}"
             raise ServiceFault("InternalFailure", message, 500, request_id) from None
+
+
+@cache
+def _compiled(operation: str) -> Callable[[Json], dict[str, Json]]:
+    from stepwell.api.validation import compile_operation
+
+    return compile_operation(operation)

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from stepwell.api.context import ApiContext
 from stepwell.api.functions.wire import LambdaFault, answer, answering
-from stepwell.api.operations import HANDLERS
+from stepwell.api.handlers import HANDLERS
 from stepwell.api.request import Request
 from stepwell.store.leases import LeaseRow
 from stepwell.store.protocol import Store

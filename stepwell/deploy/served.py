@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from stepwell.api.arns import STATE_MACHINE, prefix
 from stepwell.api.context import ApiContext
 from stepwell.api.faults import ApiFault
-from stepwell.api.operations import HANDLERS
+from stepwell.api.handlers import HANDLERS
 from stepwell.api.request import Request
 from stepwell.app import AppError, Stepwell
 from stepwell.language.values import Json

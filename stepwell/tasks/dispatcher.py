@@ -8,15 +8,13 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Protocol, runtime_checkable
 
 from stepwell.engine.dispatch import Child, Failed, Outcome, Refused, Task, Told
 from stepwell.language.model import Resource
-from stepwell.tasks.destinations import Destinations
 from stepwell.tasks.lambda_function import LambdaFunction
 from stepwell.tasks.lambda_invoke import LambdaInvoke
-from stepwell.tasks.lambda_later import SERVICE, InvokeLater
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.nested_execution import NestedExecution
 from stepwell.tasks.remote_task import run_on_worker, waits_for_worker
@@ -35,28 +33,33 @@ class JobIntegration(Integration, Protocol):
     async def withdraw(self, task: Task) -> None: ...
 
 
-class TaskDispatcher:
-    """The dispatcher of a server.
+class Services(Protocol):
+    """Integrations by their keys, as a mapping has them.
 
-    `services` adds integrations, or puts others in place of those that are here; a key is `service:action`, with the
-    pattern after a dot where there is one (`states:startExecution.sync`). `aws-sdk:service` stands for all actions of a
-    service, and `aws-sdk` for all services that have no integration of their own.
+    A key is `service:action`, with the pattern after a dot where there is one (`states:startExecution.sync`).
+    `aws-sdk:service` stands for all actions of a service, and `aws-sdk` for all services that have no integration of
+    their own.
     """
 
-    def __init__(self, functions: LambdaService, services: Mapping[str, Integration] | None = None) -> None:
+    def get(self, key: str, /) -> Integration | None: ...
+
+
+class TaskDispatcher:
+    """The dispatcher of a server. `services` adds integrations, or puts others in place of those that are here."""
+
+    def __init__(self, functions: LambdaService, services: Services | None = None) -> None:
         self._functions = functions
+        self._services: Services = services or {}
         self._function = LambdaFunction(functions)
         invoke = LambdaInvoke(functions)
         self._nested = nested = NestedExecution()
-        self._services: dict[str, Integration] = {
+        self._own: Services = {
             "states:startExecution": nested,
             "states:startExecution.sync": nested,
             "states:startExecution.sync:2": nested,
             "states:startExecution.waitForTaskToken": nested,
             "lambda:invoke": invoke,
             "lambda:invoke.waitForTaskToken": invoke,
-            SERVICE: InvokeLater(functions, Destinations(functions)),
-            **(services or {}),
         }
 
     async def start(self) -> None:
@@ -82,7 +85,8 @@ class TaskDispatcher:
     def _integration(self, resource: Resource) -> Integration | None:
         if resource.service.startswith("aws-sdk:"):
             return self._services.get(resource.service) or self._services.get("aws-sdk")
-        return self._services.get(f"{resource.service}:{resource.event_resource}")
+        key = f"{resource.service}:{resource.event_resource}"
+        return self._services.get(key) or self._own.get(key)
 
     def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
         return self._nested.child_outcome(resource, child)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import Struct, field
 
 from stepwell.tasks.kinds.code import Code
 from stepwell.tasks.kinds.event_calls import EventCalls
@@ -28,8 +29,7 @@ _LONGEST_NAME = 512  # characters; an ARN with its qualifier is shorter
 _PARTIAL_ARN = re.compile(r"(?P<account>\d{12}):function:(?P<rest>.+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
+class Function(Struct, frozen=True, kw_only=True):
     """A name, the code that is run for it, and within which limits.
 
     `timeout` is in seconds. `concurrency` is how many calls run at once: others wait their turn, and 0 refuses every
@@ -84,8 +84,7 @@ class Function:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionName:
+class FunctionName(Struct, frozen=True):
     """A function's name in any form that AWS Lambda's Invoke takes."""
 
     name: str

@@ -8,7 +8,6 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +54,7 @@ class FunctionTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def applied(self, function: Function) -> Function:
         """A function that is declared, as this table has it."""
-        return replace(
+        return structs.replace(
             function,
             code=self.code() or function.code,
             timeout=function.timeout if self.timeout is UNSET else self.timeout,

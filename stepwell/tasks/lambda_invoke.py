@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from email.utils import formatdate
 from uuid import uuid4
 
 from msgspec import Struct
@@ -20,6 +19,7 @@ from msgspec import Struct
 from stepwell.engine.dispatch import Failed, Outcome, SubmitFailed, Submitted, Succeeded, Task
 from stepwell.engine.errors import Stopping
 from stepwell.language.values import Json, dumps, loads
+from stepwell.tasks.http.date import http_date
 from stepwell.tasks.invocation import CallRefused, reported_error
 from stepwell.tasks.lambda_service import LambdaService
 from stepwell.tasks.later_call import EventTooLarge
@@ -159,7 +159,7 @@ def _decoded(client_context: str | None) -> str | None:
 
 
 def _answered(payload: Json, length: int, version: str, request_id: str, tail: str | None) -> Json:
-    date = formatdate(usegmt=True)
+    date = http_date()
     trace = f"Root=1-{request_id[:8]}-{request_id.replace('-', '')[8:32]};Sampled=0"
     log: dict[str, Json] = {} if tail is None else {"LogResult": tail}
     log_header: dict[str, Json] = {} if tail is None else {"X-Amz-Log-Result": tail}
@@ -199,7 +199,7 @@ def _answered(payload: Json, length: int, version: str, request_id: str, tail: s
 
 def _unanswered(status: int, request_id: str) -> Json:
     """The answer of a call that nobody waits for."""
-    date = formatdate(usegmt=True)
+    date = http_date()
     return {
         "Payload": "",
         "SdkHttpMetadata": {

@@ -24,7 +24,6 @@ from stepwell.tasks.logs import LogRing, OnLog
 from stepwell.tasks.remote import RemoteFunctions
 from stepwell.tasks.remote_calls import AwsLambda
 from stepwell.tasks.runner import OnProgress, Runner
-from stepwell.tasks.runners import make_runner
 
 _log = logging.getLogger(__name__)
 _KEYS = uuid.UUID("7d2f5e0a-9c0b-5f2e-8b62-3a1c5b7d9e41")  # the name space of request ids that follow from a key
@@ -129,6 +128,8 @@ class LambdaService:
     async def _run(self, function: Function, call: Invocation) -> Answer:
         held = self._held.get(function.name)
         if held is None:
+            from stepwell.tasks.runners import make_runner  # late: what functions run in is imported by the first call
+
             runner = make_runner(function, self._region, self._aws, self._guard, self._on_log, self.progressed)
             held = self._held[function.name] = _Held(runner)
         held.calls += 1

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from email.utils import formatdate
 from uuid import uuid4
 
 from stepwell.engine.dispatch import (
@@ -27,6 +26,7 @@ from stepwell.engine.dispatch import (
 )
 from stepwell.language.model import Resource
 from stepwell.language.values import Json, dumps, loads
+from stepwell.tasks.http.date import http_date
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f<>{}\[\]?*\"#%\\^|~`$&,;:/]{1,80}")
 _SERVICE = "AWSStepFunctions"
@@ -132,7 +132,7 @@ def _cause(code: str, message: str) -> str:
 
 def _started(child: Child) -> Json:
     request_id = str(uuid4())
-    date = formatdate(usegmt=True)
+    date = http_date()
     kind = "application/x-amz-json-1.0"
     length = str(len(dumps({"executionArn": child.arn, "startDate": child.start_date / 1000})) + len("E9"))
     return {

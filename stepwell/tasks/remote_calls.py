@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -28,16 +27,18 @@ from stepwell.tasks.threads import Threads
 _CONNECT_SECONDS = 10
 
 
-@dataclass(slots=True)
 class AwsLambda:
     """The clients of AWS Lambda, one a region. `endpoint` is the user's own, or None. `made_up` says that the
     credentials in the environment are not the user's: AWS itself is never called with them."""
 
-    endpoint: str | None = None
-    made_up: bool = False
-    most: int = 64
-    _lock: Lock = field(default_factory=Lock, init=False)
-    _clients: dict[str, Any] = field(default_factory=dict, init=False)
+    most = 64
+    """Calls at once in a region."""
+
+    def __init__(self, endpoint: str | None = None, made_up: bool = False) -> None:
+        self.endpoint = endpoint
+        self.made_up = made_up
+        self._lock = Lock()
+        self._clients: dict[str, Any] = {}
 
     def client(self, region: str) -> Any:
         """Blocks; of any thread. Raises ImportError where there is no botocore."""

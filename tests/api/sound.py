@@ -11,7 +11,7 @@ import json
 from importlib.resources import files
 from typing import Any, Final
 
-from stepwell.api.operations import HANDLERS
+from stepwell.api.handlers import HANDLERS
 from stepwell.api.service_model import INPUTS, SHAPES
 from tests.api.conftest import ACCOUNT, REGION, ROLE, Aws
 

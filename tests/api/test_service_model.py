@@ -7,7 +7,7 @@ import sys
 
 from botocore.loaders import Loader
 
-from stepwell.api.operations import HANDLERS
+from stepwell.api.handlers import HANDLERS
 from stepwell.api.service_model import INPUTS, SHAPES
 from stepwell.api.validation import compile_operation
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepwell.api.endpoint import MAX_BODY
-from stepwell.api.operations import HANDLERS
+from stepwell.api.handlers import HANDLERS
 from stepwell.api.service_model import INPUTS, SHAPES
 from stepwell.store.protocol import StoreFull
 

@@ -96,6 +96,37 @@ def test_a_server_that_uses_none_of_it_imports_nothing_of_what_only_some_use(tmp
     assert modules & USED_BY_SOME == set()
 
 
+# What an execution needs no more of than a server: what speaks HTTP, and what carries out the tasks of services.
+OF_SERVERS_AND_SERVICES = {
+    "email",
+    "http.client",
+    "starlette",
+    "tomllib",
+    "uvicorn",
+    "stepwell.api.app",
+    "stepwell.api.endpoint",
+    "stepwell.api.events.operations",
+    "stepwell.api.handlers",
+    "stepwell.api.service_model",
+    "stepwell.serve",
+    "stepwell.tasks.apigateway_invoke",
+    "stepwell.tasks.aws_service",
+    "stepwell.tasks.http_invoke",
+    "stepwell.tasks.runners",
+}
+
+
+def test_a_run_that_calls_no_service_imports_nothing_of_servers_and_services(tmp_path: Path) -> None:
+    (tmp_path / "hello.asl.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}')
+    code = "import sys; from stepwell.cli import main; main(['run', 'hello.asl.json']); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    output, _, modules = done.stdout.partition("\n")
+    assert output == "{}"
+    assert set(modules.split()) & (USED_BY_SOME | OF_SERVERS_AND_SERVICES) == set()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

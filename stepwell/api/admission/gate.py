@@ -10,14 +10,15 @@ Rules that must stay true here:
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
-
-from starlette.types import ASGIApp, Receive, Scope, Send
+from typing import TYPE_CHECKING, Final
 
 from stepwell.api.admission.kinds import HELD, NEW_HELD, OPEN, kind_of
 from stepwell.api.admission.limits import Limits
 from stepwell.api.admission.load import Load
 from stepwell.api.admission.refusals import refuse
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 REASONS: Final = ("overload", "requests", "waiting", "memory", "quota")
 """Why requests are not let in."""

@@ -15,9 +15,10 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from starlette.types import Scope
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 OPEN: Final = 0
 NEW: Final = 1

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import uuid
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
-from starlette.types import Scope, Send
+
+if TYPE_CHECKING:
+    from starlette.types import Scope, Send
 
 RETRY_AFTER: Final = 1  # seconds
 
