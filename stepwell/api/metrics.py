@@ -119,6 +119,10 @@ class Metrics:
         yield GaugeMetricFamily(
             "stepwell_tasks_in_flight", "Tasks that are being carried out.", self._context.engine.tasks_in_flight
         )
+        stuck = GaugeMetricFamily("stepwell_stuck", "What a defect keeps from going on.", labels=["what"])
+        for what, count in self._context.engine.stuck.items():
+            stuck.add_metric([what], count)
+        yield stuck
 
     def _requests(self) -> Iterable[Metric]:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily

@@ -167,7 +167,10 @@ class Driver:
         if loaded is None:
             raise KeyError(live.key)
         live.compiled = await self._programs.get(loaded.row.new.definition_hash)
-        live.execution = await restore(self._store, loaded, live.compiled)
+        try:
+            live.execution = await restore(self._store, loaded, live.compiled)
+        except KeyError as error:  # the execution is there: nobody may take it for gone
+            raise ValueError(f"the execution with the key {live.key} lacks {error}") from error
         live.identity = loaded.row.new
         live.version = loaded.row.version
         live.clock = loaded.row.change.clock

@@ -31,8 +31,8 @@ from stepwell.engine.errors import (
 from stepwell.engine.express import EXPRESS, Express
 from stepwell.engine.inbound import Inbound
 from stepwell.engine.live import Live, new_execution
-from stepwell.engine.map_run.actor import Surroundings
 from stepwell.engine.map_run.data_set import DataSets, NoDataSets
+from stepwell.engine.map_run.run import Surroundings
 from stepwell.engine.map_run.runs import MapRuns
 from stepwell.engine.messages import Messages
 from stepwell.engine.metrics import Metrics
@@ -372,6 +372,11 @@ class Engine:
     def tasks_in_flight(self) -> int:
         """Tasks that are being carried out now."""
         return self._outbox.in_flight
+
+    @property
+    def stuck(self) -> Mapping[str, int]:
+        """What a defect keeps from going on: map runs, and executions with messages. It is tried again."""
+        return {"map_run": self._map_runs.stuck, "message": self._messages.stuck}
 
     def is_working(self, key: int) -> bool:
         return self._outbox.is_working(key)

@@ -47,6 +47,10 @@ class Stopping(EngineError):
     """The engine is shutting down and takes nothing new."""
 
 
+class Stuck(EngineError):
+    """A defect is in the way, and the log tells of it; it will be tried again."""
+
+
 class TooManyExecutions(EngineError):
     """As many Express executions are under way as are allowed."""
 

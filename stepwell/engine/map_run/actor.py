@@ -1,11 +1,10 @@
-"""One map run in memory: takes in what happens to it, one commit after the other.
+"""A map run and those who tell it something: it goes on while there is something to do, and is tried again where it
+cannot.
 
 Rules that must stay true here:
-- Its children begin in the commit that moves the cursor behind their items: none is lost, and none begins twice.
-- Children that end later are taken in by the batch, in the commit that settles their messages; those that end with
-  their first turn are counted in the very commit that they begin in.
-- What it does next follows from its stored progress alone, so that it can be dropped and loaded at any time.
-- Memory holds a bounded part of the items, and no results.
+- Whoever has told the run something is answered, whatever happens: once it is committed, or with an error.
+- A run that cannot go on is never left to itself: the log says why, and it is tried again, after pauses that grow.
+- One that a defect stops takes nothing in until then. Only what it was told is kept for it, on disk, where it was.
 """
 
 from __future__ import annotations
@@ -13,355 +12,127 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from msgspec import Struct
-from msgspec.structs import replace
-
-from stepwell.engine.clock import Clock
-from stepwell.engine.driver import Driver
-from stepwell.engine.map_run.again import Again
-from stepwell.engine.map_run.batches import Batch
-from stepwell.engine.map_run.births import Births
-from stepwell.engine.map_run.commits import Commits
-from stepwell.engine.map_run.data_set import DataSets
-from stepwell.engine.map_run.ending import finish, sweep
-from stepwell.engine.map_run.intake import Intake, room
-from stepwell.engine.map_run.order import Order
-from stepwell.engine.map_run.post import Aborted, AskedAgain, ChildEnded, Event, Post, Updated
-from stepwell.engine.map_run.progress import Ending, Progress, Redriven, decode, encode
-from stepwell.engine.programs import Programs
-from stepwell.engine.records import MAP_RUN_ENDED, MESSAGE
-from stepwell.machine.stimulus import Stop
-from stepwell.machine.turn import Turn
-from stepwell.store.protocol import (
-    EffectRow,
-    ExecutionChange,
-    NewExecution,
-    Store,
-    StoreError,
-    TurnRecord,
-)
+from stepwell.engine.errors import Stuck
+from stepwell.engine.map_run.post import Event, Post
+from stepwell.engine.map_run.run import Gone, Run, Surroundings
+from stepwell.store.protocol import StoreError
 
 logger = logging.getLogger("stepwell.engine")
 
-STANDING_KIND = "mapRun"
-STANDING = 1  # the id of the row in the outbox that stands while a map run does
-TOLD = 2  # the id of the message that tells the parent of the end; those after redrives follow
-_ENDED_AT_ONCE = 256
-_PAUSE = 1.0  # seconds after a commit that has failed
-_THRESHOLD = (
-    "States.ExceedToleratedFailureThreshold",
-    "The specified tolerated failure threshold was exceeded",
-)
-
-
-class Surroundings(Struct, frozen=True, kw_only=True):
-    """What all map runs of an engine share. `told` is called with every committed message to a parent."""
-
-    store: Store
-    driver: Driver
-    programs: Programs
-    data: DataSets
-    clock: Clock
-    draw_key: Callable[[int], int]
-    told: Callable[[int, EffectRow], None]
+_PAUSE = 1.0  # seconds until the second try; each further one waits twice as long
+_PATIENCE = 60.0  # seconds between two tries, at most
 
 
 class Actor:
+    """`stuck` says that a defect has stopped the run."""
+
     def __init__(self, key: int, around: Surroundings, rested: Callable[[int], None]) -> None:
         """`rested` is called when nothing is left to do but to wait."""
         self.key = key
+        self.stuck = False
         self._around = around
         self._rested = rested
         self._inbox: deque[Post] = deque()
+        self._run: Run | None = None  # None until it is loaded
         self._task: asyncio.Task[None] | None = None
-        self._loaded = False
-        self._intake: Intake | None = None
-        self._commits = Commits(around.driver)
-        self._swept = False
-
-    # -- from outside
+        self._pause = _PAUSE
+        self._alarm: asyncio.TimerHandle | None = None  # until it is tried again
 
     async def tell(self, event: Event) -> bool:
-        """Whether the event was taken in; it is then committed. Raises StoreError, KeyError (there is no such run)."""
+        """Whether the event was taken in; it is then committed. Raises StoreError, Stuck, Gone."""
+        if self.stuck:
+            raise Stuck(f"a defect stops the map run with the key {self.key}")
         post = Post(event)
         self._inbox.append(post)
         self.wake()
         return await post.reply
 
     def wake(self) -> None:
+        """Go on, or try again."""
+        self._forget_alarm()
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
-
-    @property
-    def busy(self) -> bool:
-        return self._task is not None
+            self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def stop(self) -> None:
         """Do nothing more; the rest stays in the store."""
+        self._forget_alarm()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._answer(StoreError("stopping"))
         await self.close()
 
     async def close(self) -> None:
-        if self._intake is not None:
-            await self._intake.close()
+        if self._run is not None:
+            await self._run.close()
 
-    # -- the loop
-
-    async def _run(self) -> None:
-        again: Exception | None = None
+    async def _work(self) -> None:
+        trouble: Exception | None = None
         try:
-            if not self._loaded:
-                await self._load()
-            while await self._step():
-                pass
-        except (StoreError, KeyError) as error:
+            await self._go_on()
+        except Gone as error:
             await self._give_up(error)
-            again = error if isinstance(error, StoreError) else None
+        except StoreError as error:
+            trouble, self.stuck = error, False
+            await self._give_up(error)
         except Exception as error:
-            logger.exception("a defect stops the map run with the key %d", self.key)
-            await self._give_up(StoreError(f"{type(error).__name__}: {error}"))
+            trouble, self.stuck = error, True
+            await self._give_up(Stuck(f"a defect stops the map run with the key {self.key}"))
         finally:
             self._task = None
-        if again is not None:
-            logger.warning("the map run with the key %d cannot go on, trying again: %s", self.key, again)
-            asyncio.get_running_loop().call_later(_PAUSE, self.wake)
+        if trouble is not None:
+            self._try_again(trouble)
         elif self._inbox:
             self.wake()
         else:
+            self._pause = _PAUSE
             self._rested(self.key)
+
+    async def _go_on(self) -> None:
+        if self._run is None:
+            run = Run(self.key, self._around, self._inbox)
+            await run.load()
+            self._run = run
+        more = True
+        while more:
+            more = await self._run.step()
+            self.stuck = False
 
     async def _give_up(self, error: Exception) -> None:
         """Forget what is in memory; whoever waits tries again."""
-        self._loaded = False
-        await self._commits.ended()
+        run, self._run = self._run, None
+        if run is not None:
+            if await run.ended():  # it has come further
+                self._pause = _PAUSE
+            await run.close()
+        self._answer(error)
+
+    def _answer(self, error: Exception) -> None:
         for post in self._inbox:
             if not post.reply.done():
                 post.reply.set_exception(error)
         self._inbox.clear()
-        await self.close()
 
-    async def _load(self) -> None:
-        store = self._around.store
-        loaded = await store.load_execution(self.key)
-        if loaded is None:
-            raise KeyError(self.key)
-        assert loaded.row.new.parent_key is not None
-        self.new: NewExecution = replace(loaded.row.new, brand=await store.vault.brand(loaded.row.new.parent_key))
-        self.version = loaded.row.version
-        self._change = loaded.row.change
-        self.progress: Progress = decode(loaded.row.change.data)
-        program = (await self._around.programs.get(self.new.definition_hash)).program
-        self.order = Order(self.new.input, program, self.new.brand)
-        self._intake = Intake(self._around.data, self.order, self._around.clock)
-        self._births = Births(self.new, self.order, store, self._around.programs, self._around.draw_key)
-        change, express = self._change, self.order.distribution.express
-        redriven_at = change.redrive_date or self.new.start_date
-        self._again = Again(store, self._around.driver, self.key, change.redrive_count, redriven_at, express)
-        self._commits = Commits(self._around.driver)
-        self._swept = False
-        if self.status == "RUNNING":
-            await self._again.begin(self.progress)
-        self._loaded = True
-
-    @property
-    def status(self) -> str:
-        return self._change.status
-
-    async def _step(self) -> bool:
-        """Take in what waits, begin what may begin, and commit it. False where nothing is left to do."""
-        posts = [self._inbox.popleft() for _ in range(min(len(self._inbox), _ENDED_AT_ONCE))]
-        try:
-            if self.status != "RUNNING":
-                return await self._after_the_end(posts)
-            progress, settled = self._taken_in(posts)
-            batches: list[Batch] = []
-            if progress.ending is None and progress.redriving:
-                progress = await self._again.next(progress, room(progress))
-            elif progress.ending is None and not progress.exhausted:
-                assert self._intake is not None
-                progress, batches = await self._intake.next(progress)
-            if progress == self.progress and not posts:
-                return await self._wind_up()
-            redriven_to = self.progress.redriven_to
-            await self._commit(progress, settled, batches, posts)
-        except BaseException as error:
-            for post in posts:
-                if not post.reply.done():
-                    post.reply.set_exception(error if isinstance(error, Exception) else StoreError("stopping"))
-            raise
-        if progress.redriven_to != redriven_to:
-            await self._commits.made()
-            await self._again.begin(progress)
-        return True
-
-    async def _after_the_end(self, posts: list[Post]) -> bool:
-        """Refuse what comes, up to a redrive: what comes behind that finds the run running."""
-        for index, post in enumerate(posts):
-            if isinstance(post.event, AskedAgain) and not self.progress.knows(post.event.asked):
-                self._inbox.extendleft(reversed(posts[index + 1 :]))
-                del posts[index + 1 :]
-                await self._refuse(posts[:index])
-                await self._reopen(post.event.asked, [post.event.message])
-                post.reply.set_result(True)
-                return True
-        await self._refuse(posts)
-        return bool(self._inbox)
-
-    async def _refuse(self, posts: Sequence[Post]) -> None:
-        """The run has ended: what still comes changes nothing."""
-        settled = [post.event.message for post in posts if not isinstance(post.event, Updated)]
-        if settled:
-            await self._around.store.settle(settled)
-        for post in posts:
-            if not post.reply.done():
-                post.reply.set_result(False)
-
-    def _taken_in(self, posts: Sequence[Post]) -> tuple[Progress, list[tuple[int, int]]]:
-        ended = [post.event for post in posts if isinstance(post.event, ChildEnded)]
-        settled = [child.message for child in ended]
-        progress = self.progress
-        if ended:
-            at = max((child.at for child in ended if child.at is not None), default=None)
-            progress = progress.children_ended([(child.status, child.items) for child in ended], at)
-        for post in posts:
-            match post.event:
-                case ChildEnded():
-                    pass
-                case Aborted(message):
-                    settled.append(message)
-                    progress = progress.aborted(message[1])
-                    self._swept = False
-                case AskedAgain(message, asked):
-                    settled.append(message)
-                    progress = progress.asked_again(asked)
-                    self._swept = False
-                case Updated(changes):
-                    progress = replace(progress, **changes)
-        return _judged(progress), settled
-
-    async def _wind_up(self) -> bool:
-        """End the run where nothing of it runs any more, or end the children that nobody wants."""
-        await self._commits.made()
-        if self._inbox:
-            return True
-        progress = self.progress
-        if not progress.executions.running:
-            if progress.ending is None and (progress.redriving or not progress.exhausted):
-                return False
-            if progress.queued is not None:
-                await self._reopen(progress.queued, [])
-                return True
-            progress = progress.closed()
-            end = await finish(self._around.data, self._around.store, self.key, self.new.arn, self.order, progress)
-            await self._commit_end(end.status, end.output, end.error, end.cause, end.progress)
-            return bool(self._inbox)
-        if progress.ending is not None and not self._swept:
-            driver = self._around.driver
-            await sweep(self._around.store, self.key, lambda child: driver.submit(child, Stop(None, None)))
-            self._swept = True
-        return bool(self._inbox)
-
-    # -- commits
-
-    async def _commit(
-        self,
-        progress: Progress,
-        settled: Sequence[tuple[int, int]],
-        batches: Sequence[Batch],
-        posts: Sequence[Post],
-    ) -> None:
-        """Send a turn on its way, which answers the posts."""
-        now = self._around.clock.now()
-        lives = await self._births.lives(self.progress, batches, now, self.version + 1)
-        turns = await self._around.driver.first_turns(lives)
-        if lives:
-            ended = [(turn.status, batch.items) for batch, turn in zip(batches, turns, strict=True) if _ended(turn)]
-            progress = _judged(replace(progress, last_key=lives[-1].key).children_ended(ended))
-        record = TurnRecord(
-            key=self.key,
-            version=self.version + 1,
-            change=replace(self._change, data=encode(progress)),
-            settled=settled,
-        )
-        await self._commits.send(record, lives, turns, [post.reply for post in posts])
-        self._stand(record)
-        self.progress = progress
-
-    async def _reopen(self, asked: Redriven, settled: Sequence[tuple[int, int]]) -> None:
-        """Go on after the end; where the run has succeeded, only tell it once more."""
-        change, effects = self._change, (EffectRow(STANDING, STANDING_KIND, self.new.arn, None, b""),)
-        told: tuple[EffectRow, ...] = ()
-        progress = self.progress.closed()
-        if change.status == "SUCCEEDED":
-            progress = replace(progress, redriven=asked)
-            effects = told = (self._end_message(progress),)
-            change = replace(change, data=encode(progress))
-        else:
-            progress = progress.reopened(asked)
-            now = self._around.clock.now() if progress.clock is None else progress.clock
-            change = ExecutionChange(
-                status="RUNNING",
-                last_event_id=0,
-                redrive_count=change.redrive_count + 1,
-                redrive_date=now,
-                data=encode(progress),
+    def _try_again(self, trouble: Exception) -> None:
+        first, pause = self._pause == _PAUSE, self._pause
+        self._pause = min(pause * 2, _PATIENCE)
+        self._alarm = asyncio.get_running_loop().call_later(pause, self.wake)
+        if self.stuck:
+            logger.error(
+                "a defect stops the map run with the key %d, trying again in %.0f s: %r",
+                self.key,
+                pause,
+                trouble,
+                exc_info=trouble if first else None,
             )
-        record = TurnRecord(key=self.key, version=self.version + 1, change=change, effects=effects, settled=settled)
-        await self._stored(record)
-        for row in told:
-            self._around.told(self.key, row)
-        await self.close()
-        await self._load()
+        else:
+            logger.warning(
+                "the map run with the key %d cannot go on, trying again in %.0f s: %s", self.key, pause, trouble
+            )
 
-    @staticmethod
-    def _end_message(progress: Progress) -> EffectRow:
-        """Another message for each redrive: the last one may still be on its way."""
-        redriven = 0 if progress.redriven is None else progress.redriven.id
-        return EffectRow(TOLD + redriven, MESSAGE, MAP_RUN_ENDED, None, b"")
-
-    async def _commit_end(
-        self, status: str, output: str | None, error: str | None, cause: str | None, progress: Progress
-    ) -> None:
-        now = self._around.clock.now() if progress.clock is None else progress.clock
-        record = TurnRecord(
-            key=self.key,
-            version=self.version + 1,
-            change=replace(
-                self._change,
-                status=status,
-                stop_date=now,
-                output=output,
-                error=error,
-                cause=cause,
-                data=encode(progress),
-            ),
-            effects_removed=(STANDING,),
-            effects=() if status == "ABORTED" else (self._end_message(progress),),
-        )
-        await self._stored(record)
-        self.progress = progress
-        for row in record.effects:
-            self._around.told(self.key, row)
-
-    async def _stored(self, record: TurnRecord) -> None:
-        await self._commits.send(record)
-        await self._commits.made()
-        self._stand(record)
-
-    def _stand(self, record: TurnRecord) -> None:
-        self.version, self._change = record.version, record.change
-
-
-def _ended(turn: Turn) -> bool:
-    return turn.status != "RUNNING"
-
-
-def _judged(progress: Progress) -> Progress:
-    """The progress, about to fail where more has failed than the definition bears."""
-    if progress.ending is None and progress.exceeds_tolerance:
-        return replace(progress, ending=Ending("FAILED", *_THRESHOLD))
-    return progress
+    def _forget_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None

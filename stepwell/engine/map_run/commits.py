@@ -23,7 +23,10 @@ _AHEAD: Final = 3  # commits that may be under way
 
 
 class Commits:
+    """`accepted` says whether any was made."""
+
     def __init__(self, driver: Driver) -> None:
+        self.accepted = False
         self._driver = driver
         self._under_way = 0
         self._moved = asyncio.Event()
@@ -64,7 +67,9 @@ class Commits:
     def _answered(self, replies: Sequence[asyncio.Future[bool]], answer: Answer | StoreError) -> None:
         self._under_way -= 1
         self._moved.set()
-        if answer is not Answer.ACCEPTED and self._error is None:
+        if answer is Answer.ACCEPTED:
+            self.accepted = True
+        elif self._error is None:
             changed = StoreError("the map run has changed in the meantime")
             self._error = answer if isinstance(answer, StoreError) else changed
         for reply in replies:

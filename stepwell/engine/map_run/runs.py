@@ -16,9 +16,10 @@ from typing import Any
 
 from stepwell.engine.committer import Answered
 from stepwell.engine.live import Live
-from stepwell.engine.map_run.actor import STANDING, STANDING_KIND, Actor, Surroundings
+from stepwell.engine.map_run.actor import Actor
 from stepwell.engine.map_run.post import Aborted, AskedAgain, ChildEnded, Event, Updated
 from stepwell.engine.map_run.progress import Counts, Progress, Redriven, encode
+from stepwell.engine.map_run.run import STANDING, STANDING_KIND, Gone, Surroundings
 from stepwell.engine.trace import below
 from stepwell.language.values import dumps
 from stepwell.machine.turn import MapRunStart
@@ -49,6 +50,11 @@ class MapRuns:
             self._recovery.cancel()
             await asyncio.gather(self._recovery, return_exceptions=True)
         await asyncio.gather(*(actor.stop() for actor in self._actors.values()), *self._closing)
+
+    @property
+    def stuck(self) -> int:
+        """How many a defect keeps from going on; they are tried again."""
+        return sum(actor.stuck for actor in self._actors.values())
 
     # -- begin and go on
 
@@ -101,25 +107,25 @@ class MapRuns:
         return record, answered
 
     async def child_ended(self, key: int, message: tuple[int, int], status: str, items: int, at: int | None) -> None:
-        """A child of the map run has ended. Raises StoreError."""
+        """A child of the map run has ended. Raises StoreError, Stuck."""
         await self._tell(key, ChildEnded(message, status, items, at))
 
     async def abort(self, key: int, message: tuple[int, int]) -> None:
-        """The parent no longer waits. Raises StoreError."""
+        """The parent no longer waits. Raises StoreError, Stuck."""
         await self._tell(key, Aborted(message))
 
     async def redrive(self, key: int, message: tuple[int, int], asked: Redriven) -> None:
-        """The parent waits again. Raises StoreError."""
+        """The parent waits again. Raises StoreError, Stuck."""
         await self._tell(key, AskedAgain(message, asked))
 
     async def update(self, key: int, changes: Mapping[str, Any]) -> bool:
-        """Change members of the progress. False where the run has ended. Raises StoreError."""
+        """Change members of the progress. False where the run has ended. Raises StoreError, Stuck."""
         return await self._tell(key, Updated(changes))
 
     async def _tell(self, key: int, event: Event) -> bool:
         try:
             return await self._actor(key).tell(event)
-        except KeyError:
+        except Gone:
             if not isinstance(event, Updated):
                 await self._around.store.settle([event.message])
             return False
@@ -151,8 +157,9 @@ class MapRuns:
         while True:
             try:
                 rows = await self._around.store.outbox(STANDING_KIND, after, _PAGE)
-            except StoreError as error:
-                logger.warning("the map runs cannot be read, trying again: %s", error)
+            except Exception as error:
+                defect = not isinstance(error, StoreError)
+                logger.warning("the map runs cannot be read, trying again: %s", error, exc_info=defect)
                 await asyncio.sleep(1)
                 continue
             for row in rows:
