@@ -30,6 +30,8 @@ def back_up(database: Path, copy: Path) -> int:
     must_exist(database)
     if copy.is_dir():
         raise StoreError(f"{copy} is a folder. Name a file in it, such as {copy / database.name}.")
+    if copy.exists() and copy.samefile(database):
+        raise StoreError(f"{copy} is the database itself. Name another file for the copy.")
     made = copy.with_name(f"{copy.name}.part")
     try:
         made.unlink(missing_ok=True)

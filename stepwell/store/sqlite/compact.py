@@ -2,18 +2,21 @@
 
 Rules that must stay true here:
 - No server has the database open meanwhile; it is replaced as a whole or not at all.
+- Who may read it stays as it was.
 - What is made gives room back from then on, while a server is at work on it.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
 from stepwell.store.protocol import StoreError
 from stepwell.store.sqlite.backup import check, must_exist, settle
-from stepwell.store.sqlite.connection import GIVES_BACK, connect
+from stepwell.store.sqlite.connection import GIVES_BACK, connect, make_private
 from stepwell.store.sqlite.faults import translate
 from stepwell.store.sqlite.lock import FileLock
 from stepwell.store.sqlite.schema import check_header, check_identity
@@ -36,6 +39,7 @@ def compact(database: Path) -> tuple[int, int]:
             check_identity(connection, database)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             connection.execute(GIVES_BACK)
+            _make_like(made, database)
             connection.execute("VACUUM INTO ?", (str(made),))
         if database.with_name(f"{database.name}-wal").exists():  # the log would be taken for that of the new file
             raise StoreError(f"{database} is open in another program. Close that program and try again.")
@@ -47,3 +51,12 @@ def compact(database: Path) -> tuple[int, int]:
         made.unlink(missing_ok=True)
         lock.release()
     return before, database.stat().st_size
+
+
+def _make_like(made: Path, database: Path) -> None:
+    """Make an empty file that has the owner and the rights of another. Raises OSError."""
+    make_private(made)
+    about = database.stat()
+    if (about.st_uid, about.st_gid) != (os.getuid(), os.getgid()):
+        os.chown(made, about.st_uid, about.st_gid)
+    made.chmod(stat.S_IMODE(about.st_mode))

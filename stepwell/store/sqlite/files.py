@@ -61,6 +61,7 @@ def open_files(path: Path, temporary: bool = False) -> Files:
         on_failure.callback(lock.release)
         try:
             _check_together(path, lock)
+            _beside(path, ".part").unlink(missing_ok=True)  # what a `compact` or `restore` that was killed has left
             if not path.exists():
                 on_failure.callback(_remove, path)
             check_header(path)
