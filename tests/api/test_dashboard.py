@@ -51,6 +51,11 @@ async def test_every_metric_that_is_asked_for_is_told_after_a_run(aws) -> None:
             assert wanted <= known[name], expression
 
 
+def test_every_metric_that_the_page_tells_of_is_shown() -> None:
+    shown = {re.sub(r"_(bucket|count|sum)$", "", name) for asked in expressions() for name in METRIC.findall(asked)}
+    assert set(re.findall(r"`(stepwell_[a-z_]+)`", PAGE.read_text("utf-8"))) <= shown
+
+
 async def test_the_page_tells_of_every_metric_and_of_no_other(aws) -> None:
     machine = await aws.create(definition=PASS)
     await aws.ended(await aws.start(machine))
