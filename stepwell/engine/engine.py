@@ -30,7 +30,7 @@ from stepwell.engine.errors import (
 )
 from stepwell.engine.express import EXPRESS, Express
 from stepwell.engine.inbound import Inbound
-from stepwell.engine.live import Live, new_execution
+from stepwell.engine.live import Live, Post, new_execution
 from stepwell.engine.map_run.data_set import DataSets, NoDataSets
 from stepwell.engine.map_run.run import Surroundings
 from stepwell.engine.map_run.runs import MapRuns
@@ -390,8 +390,10 @@ class Engine:
     def answers_activity(self, execution: Execution, state_name: str) -> bool:
         return self._dispatcher.answers_activity(execution.machine_arn, execution.test_case, state_name)
 
-    async def _fire(self, key: int, name: str, due: int) -> None:
-        await self._driver.submit(key, TimerFired(name), due)
+    def _fire(self, key: int, name: str, due: int) -> asyncio.Future[Turn | None]:
+        reply: asyncio.Future[Turn | None] = asyncio.get_running_loop().create_future()
+        self._driver.post(key, Post(TimerFired(name), reply, due))
+        return reply
 
     def _refuse_while_stopping(self) -> None:
         if self._stopping:

@@ -1,144 +1,244 @@
 """Durable timers on the real clock.
 
+Memory knows every timer up to a horizon: whatever a commit has told of, and is due by then, waits here or is being
+fired. What lies beyond is brought by a look into the store before the horizon is reached, so that a timer is never late
+because a look is not due yet.
+
 Rules that must stay true here:
-- The store holds all timers; memory holds those of the next few seconds only, within a fixed bound.
-- A timer fires at least once: one whose turn was lost fires again at the next look into the store. One that was
-  replaced or removed meanwhile is told apart by its due time when it arrives.
-- What a commit has said of a timer is newer than what a look has read.
-- Overdue timers are fed in step with what the driver takes in, so that ten thousand of them do not fill the memory.
+- The horizon is raised before the store is read, so that what is committed meanwhile is kept; after the read it stays
+  only where the read has reached. What finds no room takes the horizon down below its own time.
+- What a commit has told since a look began is newer than what the look has read; of all else the look is not older than
+  memory.
+- What is being fired waits no more, and stands in the way of nothing that is said of the same name.
+- Behind the horizon the store is read again once all that is due here was fired, and not before: a look brings others.
+- A timer fires at least once: one that could not be taken in waits again, one whose turn was lost fires again after the
+  next look. One that was replaced or removed meanwhile is told apart by its due time when it arrives.
+- All of it has fixed bounds, and others have their turn of the event loop every millisecond: ten thousand that are due
+  neither fill the memory nor hold anybody up. Looking and firing do not wait for each other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from heapq import heappop, heappush
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.engine.clock import Clock
+from stepwell.machine.turn import Turn
 from stepwell.store.protocol import Store, StoreError
 
 logger = logging.getLogger("stepwell.engine")
 
-Fire: TypeAlias = Callable[[int, str, int], Awaitable[None]]
+Answer: TypeAlias = "asyncio.Future[Turn | None]"
 
-_HELD = 5_000  # timers that one look into the store brings into memory
-_AT_ONCE = 64
-_PAUSE = 1.0  # seconds before another try where the store has failed
+Fire: TypeAlias = Callable[[int, str, int], Answer]
+"""Hands a timer (execution, name, due time) in. The answer comes once its turn is committed, or is None where it is
+stale; it is StoreError where the timer has to fire again, KeyError where the execution is gone."""
+
+_Timer: TypeAlias = tuple[int, int, str]  # due time, execution, name
+
+_PAUSE: Final = 1.0  # seconds before another try where the store has failed
+_MOMENT: Final = 0.001  # seconds until others have their turn
+
+
+class Bounds(Struct, frozen=True):
+    """How many timers a look brings, how many memory holds before what is committed is left to the store, and how many
+    are fired at a time: theirs are the turns that commits are made of."""
+
+    read: int = 5_000
+    held: int = 50_000
+    fired: int = 256
 
 
 class Timers:
-    def __init__(self, store: Store, clock: Clock, fire: Fire, window: int) -> None:
+    """`window` is how many milliseconds ahead timers are brought into memory."""
+
+    def __init__(self, store: Store, clock: Clock, fire: Fire, window: int, bounds: Bounds | None = None) -> None:
         self._store = store
         self._clock = clock
         self._fire = fire
         self._window = window
-        self._heap: list[tuple[int, int, str]] = []
-        self._held: dict[int, dict[str, int]] = {}  # by execution; one that is being taken in stays until it was
+        self._bounds = bounds or Bounds()
+        self._waiting: dict[int, dict[str, int]] = {}  # due times, by execution and name
+        self._heap: list[_Timer] = []  # what waits, and what has ceased to
+        self._firing: dict[_Timer, Answer] = {}
         self._horizon = 0
+        self._next_look = 0
+        self._told: _Told | None = None  # while a look is under way
         self._failed = False
         self._changed = asyncio.Event()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._firing: set[asyncio.Task[None]] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._begin(self._serve())
 
     async def stop(self) -> None:
         """Fire nothing more; what is being taken in is waited for."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-        if self._firing:
-            await asyncio.gather(*self._firing, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._firing:
+            await asyncio.wait(list(self._firing.values()))
 
     def add(self, key: int, name: str, due: int) -> None:
-        """A timer was committed."""
-        if due <= self._horizon:
-            self._hold(key, name, due)
+        """A timer was committed, in the place of the one of this name if there is one."""
+        if self._told is not None:
+            self._told.names.add((key, name))
+        if due > self._horizon:
+            self._forget(key, name)
+        elif len(self._heap) >= self._bounds.held:
+            self._forget(key, name)
+            self._horizon = due - 1
+            self._changed.set()
+        else:
+            self._wait(key, name, due)
 
     def remove(self, key: int, names: Iterable[str], prefixes: Sequence[str]) -> None:
         """Timers are gone, by a commit: those of these names, and all whose name begins so."""
-        held = self._held.get(key)
-        if held is None:
-            return
+        if self._told is not None:
+            self._told.names.update((key, name) for name in names)
+            self._told.prefixes[key] = (*self._told.prefixes.get(key, ()), *prefixes)
         for name in names:
-            held.pop(name, None)
+            self._forget(key, name)
         for prefix in prefixes:
-            for name in [name for name in held if name.startswith(prefix)]:
-                del held[name]
-        if not held:
-            del self._held[key]
+            for name in [name for name in self._waiting.get(key, ()) if name.startswith(prefix)]:
+                self._forget(key, name)
 
-    def _hold(self, key: int, name: str, due: int) -> None:
-        held = self._held.setdefault(key, {})
-        if held.get(name) == due:
+    # -- what waits
+
+    def _wait(self, key: int, name: str, due: int) -> None:
+        waiting = self._waiting.setdefault(key, {})
+        if waiting.get(name) == due:
             return
-        held[name] = due
+        waiting[name] = due
         if not self._heap or due < self._heap[0][0]:
             self._changed.set()
         heappush(self._heap, (due, key, name))
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._look()
-                await self._serve()
-            except StoreError as error:
-                logger.warning("timers cannot be read, trying again: %s", error)
-                self._failed = True
-            if self._failed:
-                self._failed = False
-                await asyncio.sleep(_PAUSE)
+    def _waits(self, key: int, name: str) -> int | None:
+        """When a timer is due; None where it does not wait."""
+        waiting = self._waiting.get(key)
+        return None if waiting is None else waiting.get(name)
 
-    async def _look(self) -> None:
-        """Bring the timers of the next window into memory."""
-        until = self._clock.now() + self._window
-        self._horizon = max(self._horizon, until)  # what is committed while the store is read comes through `add`
-        rows = await self._store.due_timers(until, _HELD)
-        self._horizon = until if len(rows) < _HELD else rows[-1].due
-        for row in rows:
-            if row.name not in self._held.get(row.key, ()):  # else a commit may have renewed it since the read
-                self._hold(row.key, row.name, row.due)
+    def _forget(self, key: int, name: str) -> None:
+        waiting = self._waiting.get(key)
+        if waiting is not None and waiting.pop(name, None) is not None and not waiting:
+            del self._waiting[key]
+
+    # -- the loop
 
     async def _serve(self) -> None:
-        """Fire what is due, until it is time for another look."""
-        next_look = min(self._horizon, self._clock.now() + self._window // 2)
         while True:
+            if self._failed:
+                await asyncio.sleep(_PAUSE)
+                self._failed = False
             self._changed.clear()
-            now = self._clock.now()
-            while self._heap and self._heap[0][0] <= now and not self._failed:
-                due, key, name = heappop(self._heap)
-                if self._held.get(key, {}).get(name) != due:
-                    continue
-                await self._slots.acquire()
-                task = asyncio.get_running_loop().create_task(self._fire_one(key, name, due))
-                self._firing.add(task)
-                task.add_done_callback(self._firing.discard)
-            now = self._clock.now()  # it has taken its time
-            if now >= next_look or self._failed:
-                return
-            wake = min(self._heap[0][0], next_look) if self._heap else next_look
+            self._fire_due()
+            if self._may_look():
+                self._told = _Told()
+                self._begin(self._look(self._told))
+            pause = self._pause()
+            if not pause:
+                await asyncio.sleep(0)
+                continue
             try:
-                async with asyncio.timeout(max(wake - now, 1) / 1000):  # wait_for of 3.11 may swallow a cancellation
+                async with asyncio.timeout(pause / 1000):  # wait_for of 3.11 may swallow a cancellation
                     await self._changed.wait()
             except TimeoutError:
                 continue
 
-    async def _fire_one(self, key: int, name: str, due: int) -> None:
-        try:
-            await self._fire(key, name, due)
-        except StoreError as error:
+    def _may_look(self) -> bool:
+        now = self._clock.now()
+        behind = now >= self._horizon and not (self._heap and self._heap[0][0] <= now)
+        return self._told is None and (behind or now >= self._next_look)
+
+    def _pause(self) -> int:
+        """Milliseconds until there is something to do, unless something changes before."""
+        now = self._clock.now()
+        until = now + self._window // 2  # at the most: the clock may be set
+        if self._told is None:
+            until = min(until, self._next_look)
+        if self._horizon > now:
+            until = min(until, self._horizon)
+        if self._heap and len(self._firing) < self._bounds.fired:
+            until = min(until, self._heap[0][0])
+        return max(until - now, 0)
+
+    # -- firing
+
+    def _fire_due(self) -> None:
+        """Fire what is due, as many as may be under way, and for a moment only."""
+        now, began = self._clock.now(), time.perf_counter()
+        while self._heap and self._heap[0][0] <= now and len(self._firing) < self._bounds.fired:
+            due, key, name = timer = heappop(self._heap)
+            if self._waits(key, name) != due:
+                continue
+            self._forget(key, name)
+            try:
+                answer = self._firing[timer] = self._fire(key, name, due)
+            except Exception as error:
+                self._break(timer, error)
+            else:
+                answer.add_done_callback(partial(self._fired, timer))
+            if time.perf_counter() - began > _MOMENT:
+                return
+
+    def _fired(self, timer: _Timer, answer: Answer) -> None:
+        self._firing.pop(timer, None)
+        self._changed.set()
+        error = None if answer.cancelled() else answer.exception()
+        if isinstance(error, StoreError):
             if not self._failed:  # once for all that fire now
                 logger.warning("timers could not be taken in and will fire again: %s", error)
             self._failed = True
-            self._changed.set()
-        except KeyError:
-            pass  # its execution is gone
+            due, key, name = timer
+            if self._waits(key, name) is None:
+                self._wait(key, name, due)
+        elif error is not None and not isinstance(error, KeyError):
+            self._break(timer, error)
+
+    def _break(self, timer: _Timer, error: BaseException) -> None:
+        logger.error("a defect keeps a timer of the execution with the key %d from firing", timer[1], exc_info=error)
+
+    # -- looking
+
+    async def _look(self, told: _Told) -> None:
+        """Bring the timers of the next window into memory."""
+        known, until = self._horizon, self._clock.now() + self._window
+        self._horizon = max(known, until)
+        try:
+            rows = await self._store.due_timers(until, self._bounds.read)
+            known = max(known, until if len(rows) < self._bounds.read else rows[-1].due - 1)
+            for row in rows:
+                if not told.concerns(row.key, row.name) and (row.due, row.key, row.name) not in self._firing:
+                    self._wait(row.key, row.name, row.due)
+            self._next_look = self._clock.now() + self._window // 2
+        except Exception as error:  # a defect of the store must not stop all timers
+            logger.warning("timers cannot be read, trying again: %s", error, exc_info=not isinstance(error, StoreError))
+            self._failed = True
         finally:
-            self._slots.release()
-            if self._held.get(key, {}).get(name) == due:
-                self.remove(key, (name,), ())
+            self._horizon = min(self._horizon, known)  # for want of room it may have come down meanwhile
+            self._told = None
+            self._changed.set()
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Told:
+    """What commits have told of timers since a look began."""
+
+    def __init__(self) -> None:
+        self.names: set[tuple[int, str]] = set()
+        self.prefixes: dict[int, tuple[str, ...]] = {}
+
+    def concerns(self, key: int, name: str) -> bool:
+        return (key, name) in self.names or name.startswith(self.prefixes.get(key, ()))

@@ -66,10 +66,10 @@ def forget_messages_in_a_crash(patch: pytest.MonkeyPatch) -> None:
 def forget_timers_in_a_crash(patch: pytest.MonkeyPatch) -> None:
     look = Timers._look
 
-    async def blind(self: Timers) -> None:
-        await look(self)
+    async def blind(self: Timers, told: Any) -> None:
+        await look(self, told)
         self._heap.clear()
-        self._held.clear()
+        self._waiting.clear()
 
     patch.setattr(Timers, "_look", blind)
 
@@ -108,7 +108,7 @@ def dispatch_twice(patch: pytest.MonkeyPatch) -> None:
         (forget_messages_in_a_crash, ("does not come to an end",)),
         (forget_timers_in_a_crash, ("does not come to an end",)),
         (take_any_token, ("settled twice", "ends with", "belongs to no attempt")),
-        (keep_what_a_failed_commit_was_built_on, ("does not come to an end", "defect")),
+        (keep_what_a_failed_commit_was_built_on, ("does not come to an end", "defect", "settled twice")),
         (dispatch_twice, ("carried out twice",)),
     ],
     ids=lambda given: getattr(given, "__name__", ""),
