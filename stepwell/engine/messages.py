@@ -6,6 +6,7 @@ Rules that must stay true here:
 - The messages of one sender are delivered one at a time, in order as far as memory holds them.
 - A message that a defect keeps from being told stays on disk, with those of its sender behind it, and takes no place
   from others. It is tried again with all of its kind, after pauses that grow.
+- What has been tried before is told again only while its row is there: it is taken in once.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Messages:
     def __init__(self, store: Store, deliver: Deliver) -> None:
         self._store = store
         self._deliver = deliver
-        self._read_rows: set[tuple[int, int]] = set()  # messages that were read from disk: they may have gone since
+        self._doubtful: set[tuple[int, int]] = set()  # messages that may have gone: read from disk, or tried before
         self._waiting: dict[int, deque[EffectRow]] = {}
         self._runs: dict[int, asyncio.Task[None]] = {}
         self._overflow = True  # there may be rows on disk that are not under way
@@ -107,14 +108,15 @@ class Messages:
         pause = _PAUSE
         while True:
             try:
-                if (key, row.id) not in self._read_rows or await self._store.effect(key, row.id) is not None:
+                if (key, row.id) not in self._doubtful or await self._store.effect(key, row.id) is not None:
                     await self._deliver(key, row)
-                self._read_rows.discard((key, row.id))
+                self._doubtful.discard((key, row.id))
                 return
             except StoreError as error:
                 logger.warning(
                     "%s of the execution %d cannot be told, trying again in %.1f s: %s", row.target, key, pause, error
                 )
+                self._doubtful.add((key, row.id))  # a commit that has failed may be on the disk
             await asyncio.sleep(pause)
             pause = min(pause * 2, _PATIENCE)
 
@@ -131,7 +133,7 @@ class Messages:
                 error,
                 exc_info=None if self._put_off else error,
             )
-        self._read_rows.difference_update([(key, row.id) for row in waiting])
+        self._doubtful.difference_update([(key, row.id) for row in waiting])
         self._put_off.add(key)
         if self._alarm is None and not self._stopping:
             self._alarm = asyncio.get_running_loop().call_later(self._again, self._try_again)
@@ -181,7 +183,7 @@ class Messages:
             self._put_off.discard(row.key)
         self.add(row.key, row.effect)
         if row.key in self._waiting:
-            self._read_rows.add((row.key, row.effect.id))
+            self._doubtful.add((row.key, row.effect.id))
 
     def _forget_gone(self) -> None:
         """All rows were seen: of senders that were not among them nothing is left."""

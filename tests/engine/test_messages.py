@@ -85,6 +85,21 @@ async def test_a_message_that_could_not_be_told_is_told_later_and_those_of_its_s
     assert post.receiver.heard == [(1, 1), (1, 2), (1, 3), (1, 4)]
 
 
+async def test_a_message_whose_commit_fails_although_it_is_on_the_disk_is_not_told_again() -> None:
+    post = Post()
+    hear = post.receiver.__call__
+
+    async def hears(key: int, row: EffectRow) -> None:
+        await hear(key, row)
+        raise StoreError("the disk is gone, with the commit on it")
+
+    post.messages._deliver = hears
+    post.send(1, 1)
+    await until(lambda: not post.messages._waiting)
+    await post.told()
+    assert post.receiver.heard == [(1, 1)]
+
+
 async def test_messages_that_a_defect_keeps_from_being_told_take_no_place_from_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
