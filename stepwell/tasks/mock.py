@@ -18,19 +18,17 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from stepwell.engine.dispatch import (
-    Child,
     Dispatcher,
     Failed,
     Outcome,
-    Refused,
     Submitted,
     Succeeded,
     Task,
     TimedOut,
     Told,
 )
-from stepwell.language.model import Resource
 from stepwell.language.values import Json, dumps, loads
+from stepwell.tasks.around import AroundDispatcher
 
 _CALLS = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
 
@@ -122,28 +120,16 @@ class MockConfig:
         return tuple(self._machines.get(machine, {}))
 
 
-class MockDispatcher:
+class MockDispatcher(AroundDispatcher):
     """Answers mocked states from a configuration and hands all other tasks to `inner`."""
 
     def __init__(self, config: MockConfig, inner: Dispatcher) -> None:
         self._config = config
-        self._inner = inner
-
-    async def start(self) -> None:
-        await self._inner.start()
+        super().__init__(inner)
 
     def run(self, task: Task) -> AsyncIterator[Told]:
         mocked = self.mock(task)
         return self._inner.run(task) if mocked is None else self._answer(task, mocked)
-
-    async def stop(self, grace: float) -> None:
-        await self._inner.stop(grace)
-
-    async def withdraw(self, task: Task) -> None:
-        await self._inner.withdraw(task)
-
-    def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
-        return self._inner.child_outcome(resource, child)
 
     def mock(self, task: Task) -> MockedResponses | None:
         """The mock of a task's state in its test case, None where it has none."""

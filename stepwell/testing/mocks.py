@@ -17,12 +17,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from stepwell.engine.dispatch import (
-    Child,
     Claimed,
     Dispatcher,
     Failed,
     Outcome,
-    Refused,
     Submitted,
     Succeeded,
     Task,
@@ -30,6 +28,7 @@ from stepwell.engine.dispatch import (
     Told,
 )
 from stepwell.language.model import Resource
+from stepwell.tasks.around import AroundDispatcher
 from stepwell.tasks.handler import marshal
 from stepwell.tasks.runtime_errors import RuntimeFault, error_payload
 
@@ -87,7 +86,7 @@ class Call:
     input: Any
 
 
-class Mocks(Dispatcher):
+class Mocks(AroundDispatcher):
     """Answers the tasks of one run. `inner` carries out what `reaches` allows and no mock answers; a `script` answers
     everything.
 
@@ -106,24 +105,12 @@ class Mocks(Dispatcher):
     ) -> None:
         self._answered: Answered = {} if answered is None else answered
         self._mocks = mocks
-        self._inner = inner
+        super().__init__(inner)
         self._reaches = reaches
         self._script = script
         self.calls: list[Call] = []
         self.fault: BaseException | None = None
         self.faulted = asyncio.Event()
-
-    async def start(self) -> None:
-        await self._inner.start()
-
-    async def stop(self, grace: float) -> None:
-        await self._inner.stop(grace)
-
-    async def withdraw(self, task: Task) -> None:
-        await self._inner.withdraw(task)
-
-    def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
-        return self._inner.child_outcome(resource, child)
 
     def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:
         return True  # no worker is there: what no mock answers is a fault of the test

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 from stepwell.engine.attempt import close
-from stepwell.engine.dispatch import Child, Dispatcher, Outcome, Refused, Task, Told
-from stepwell.language.model import Resource
+from stepwell.engine.dispatch import Dispatcher, Task, Told
 from stepwell.machine.history import decode_events
 from stepwell.store.protocol import Answer, Store, TurnRecord
+from stepwell.tasks.around import AroundDispatcher
 
 T = TypeVar("T")
 
@@ -115,29 +115,14 @@ def _told(turns: Sequence[TurnRecord]) -> str:
     return "progress of a map run" if turns and turns[0].new is None else "a start"
 
 
-class Witness(Dispatcher):
+class Witness(AroundDispatcher):
     """A dispatcher in front of another. `runs` counts how often each attempt was begun, by its idempotency key;
     `states` tells whose attempts they are."""
 
     def __init__(self, inner: Dispatcher, runs: Counter[str], states: dict[str, str]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.runs = runs
         self.states = states
-
-    async def start(self) -> None:
-        await self._inner.start()
-
-    async def stop(self, grace: float) -> None:
-        await self._inner.stop(grace)
-
-    async def withdraw(self, task: Task) -> None:
-        await self._inner.withdraw(task)
-
-    def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
-        return self._inner.child_outcome(resource, child)
-
-    def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:
-        return self._inner.answers_activity(machine_arn, test_case, state_name)
 
     async def run(self, task: Task) -> AsyncIterator[Told]:
         # To follow a job is not to submit it again, and the start of an execution is made once by the engine itself.
