@@ -18,7 +18,7 @@ PACKAGE = ROOT / "stepwell"
 
 # From the ground up: a row imports itself and the rows above it in this list, never one below it, nor a neighbour.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("language",),
+    ("language", "disk"),
     ("machine",),
     ("store",),
     ("vault",),

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from hashlib import md5
 from pathlib import Path
 
+from stepwell.disk import sync
 from stepwell.tasks.objects import CHANGED, Entry, Fetched, ObjectError
 
 
@@ -91,7 +92,7 @@ def _copy(source: Path, target: Path) -> None:
         os.fsync(written.fileno())
     beside.replace(target)
     for folder in (target.parent, *made):
-        _sync(folder)
+        sync(folder)
 
 
 def _make(folder: Path) -> list[Path]:
@@ -101,12 +102,3 @@ def _make(folder: Path) -> list[Path]:
     above = _make(folder.parent)
     folder.mkdir(exist_ok=True)
     return [folder.parent, *above]
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from stepwell.disk import sync
 from stepwell.vault.errors import VaultUnavailable
 from stepwell.vault.keys import KEY_BYTES, Keys, read_keys
 
@@ -63,15 +64,5 @@ class KeyFile:
                 self._path.hardlink_to(new)
         finally:
             new.unlink()
-        _sync_folder(self._path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the folder's new entry on the disk before anything is sealed with the key. POSIX only."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        if os.name == "posix":  # elsewhere a folder cannot be opened
+            sync(self._path.parent)

@@ -8,13 +8,13 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import time
 from contextlib import closing, suppress
 from pathlib import Path
 
+from stepwell.disk import sync
 from stepwell.store.protocol import StoreError
 from stepwell.store.sqlite.connection import connect, make_private
 from stepwell.store.sqlite.faults import corrupt, translate
@@ -101,14 +101,6 @@ def _set_aside(database: Path) -> Path | None:
 def settle(made: Path, name: Path) -> None:
     """Give a file its name once all of it has reached the disk."""
     for path in (made, made.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path)
     made.replace(name)
-    descriptor = os.open(name.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(name.parent)

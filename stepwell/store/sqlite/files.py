@@ -9,13 +9,13 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from msgspec import Struct
 
+from stepwell.disk import sync
 from stepwell.store.protocol import StoreError
 from stepwell.store.sqlite.anchor import Anchor
 from stepwell.store.sqlite.connection import connect, connect_checkpointer, connect_reader, set_up_writer
@@ -81,7 +81,7 @@ def open_files(path: Path, temporary: bool = False) -> Files:
             anchor = Anchor(path)
             on_failure.callback(anchor.close)
             if not temporary:
-                sync_folder(path.parent)
+                sync(path.parent)
             lock.begin()
         except (sqlite3.Error, OSError) as error:
             raise translate(error, path) from error
@@ -97,7 +97,7 @@ def _make_folder(path: Path) -> None:
     try:
         if not path.parent.is_dir():
             path.parent.mkdir()
-            sync_folder(path.parent.parent)
+            sync(path.parent.parent)
     except FileNotFoundError:
         raise StoreError(
             f"{path} cannot be made: the folder {path.parent.parent} does not exist. Make it, or name another path."
@@ -107,15 +107,6 @@ def _make_folder(path: Path) -> None:
             f"{path} cannot be made: the folder {path.parent} is missing and cannot be made ({error.strerror}). "
             "Make it, or name another path."
         ) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names of a folder on the disk. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_together(path: Path, lock: FileLock) -> None:
