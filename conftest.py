@@ -1,4 +1,5 @@
-"""What every test finds around it: nothing of the shell that it was started from, but what tests are told by name.
+"""What every test finds around it: nothing of the shell that it was started from, but what tests are told by name; and
+inputs that are drawn are the same in every run, on a machine of any speed.
 
 Rules that must stay true here:
 - It is done before a test's module is imported: servers and commands that tests start inherit it.
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import os
 from typing import Final
+
+from hypothesis import HealthCheck, settings
 
 _OTHERS: Final = ("STEPWELL_", "AWS_", "SFN_", "OTEL_")
 _TOLD: Final = ("STEPWELL_FAULTS", "STEPWELL_KILL", "STEPWELL_SHARED")  # and what begins with these
@@ -19,3 +22,9 @@ for name in list(os.environ):
 for name in ("NO_PROXY", "no_proxy"):  # servers of tests are reached as they are, whatever is between here and others
     os.environ[name] = ",".join(["127.0.0.1", "localhost", *filter(None, [os.environ.get(name)])])
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull  # not the user's own
+
+# Those who look for what nobody has thought of run `make fuzz`: a change is not to fail by what it has not changed.
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")

@@ -64,7 +64,7 @@ def strace(log: Path) -> list[str]:
     ]
 
 
-def wait_for_end(log: Path, pid: int, seconds: float = 30) -> None:
+def wait_for_end(log: Path, pid: int, seconds: float = PATIENCE) -> None:
     """Wait until all that a program has done is in the log, which is written by a process of its own."""
     end, deadline = re.compile(rb"(?m)^%d +\+\+\+ exited" % pid), time.monotonic() + seconds  # short numbers are padded
     while end.search(log.read_bytes()[-10_000:]) is None:

@@ -15,7 +15,6 @@ import random
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ from stepwell.store.sqlite.files import open_files
 from tests import server
 from tests.faults.disk import Disk
 from tests.faults.syscalls import Said, can_trace, read, strace, wait_for_end
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 
 LONG = os.environ.get("STEPWELL_FAULTS") == "long"
 EXECUTIONS, CUTS = (60, 3000) if LONG else (12, 150)
@@ -134,7 +133,7 @@ def work(client: Client, folder: Path, first: int, last: int) -> Iterator[str]:
 
     with ThreadPoolExecutor(2) as workers:
         for future in [workers.submit(answer) for _ in range(2)]:
-            future.result(60)
+            future.result(PATIENCE)
     row = client.call("DescribeExecution", executionArn=asking[-1])
     if row["status"] == "RUNNING":
         client.ends("StopExecution", asking[-1], "ABORTED", None, executionArn=asking[-1], error="E", cause="c")
@@ -146,13 +145,8 @@ def same(left: Path, whole: Path) -> bool:
 
 
 def wait_for_success(client: Client, arn: str) -> None:
-    for _ in range(600):
-        status = client.call("DescribeExecution", executionArn=arn)["status"]
-        if status != "RUNNING":
-            assert status == "SUCCEEDED"
-            return
-        threading.Event().wait(0.05)
-    raise AssertionError(f"{arn} does not end")
+    until(lambda: client.call("DescribeExecution", executionArn=arn)["status"] != "RUNNING")
+    assert client.call("DescribeExecution", executionArn=arn)["status"] == "SUCCEEDED"
 
 
 def test_what_was_acknowledged_is_there_after_a_power_cut(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.patience import PATIENCE, until
 from tests.server import Server, serving, start
 from tests.telemetry.collector import Collector, Span, collecting
 from tests.telemetry.test_server import ARN, call, ended
@@ -63,8 +63,7 @@ def later(event, context):
 
 @app.job("single", concurrency=1, retries=0)
 def single(gate: str, context):
-    deadline = time.monotonic() + 60
-    while not pathlib.Path(gate).exists() and time.monotonic() < deadline:
+    while not pathlib.Path(gate).exists():
         time.sleep(0.01)
     return context.traceparent
 
@@ -111,7 +110,7 @@ def recording() -> Iterator[Recorder]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 @dataclass
@@ -197,10 +196,10 @@ def worker(world: World) -> Iterator[None]:
     yield
     process.terminate()
     try:
-        process.wait(20)
+        process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -408,9 +407,4 @@ def posted(server: Server, headers: Mapping[str, str], **inputs: Any) -> dict[st
 
 def until_written(path: Path) -> str:
     """The text of a file, once there is one."""
-
-    deadline = time.monotonic() + 60
-    while not (path.exists() and (text := path.read_text())):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return text
+    return until(lambda: path.exists() and path.read_text()) or ""

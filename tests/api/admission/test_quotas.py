@@ -147,7 +147,7 @@ async def test_no_more_executions_are_open_than_aws_lets_be_and_an_end_makes_roo
         answer = await strict.post("StartExecution", {"stateMachineArn": machine})
         assert (answer.status_code, answer.json()["__type"]) == (400, "ExecutionLimitExceeded")
         await strict("StopExecution", executionArn=started[0])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while (await strict.post("StartExecution", {"stateMachineArn": machine})).status_code != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         # Whoever would go on is refused as whoever would start.
@@ -192,7 +192,7 @@ async def test_http_tasks_wait_for_the_bucket_in_order() -> None:
         await pace.turn()
         order.append(number)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(call(number) for number in range(12)))
     assert order == list(range(12))
     assert loop.time() - began >= 0.19  # ten more than the bucket holds, at 50 a second

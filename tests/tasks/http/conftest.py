@@ -18,6 +18,7 @@ from stepwell.language.resource import parse_resource
 from stepwell.tasks.http.connection import Basic, Connection, ConnectionUnusable
 from stepwell.tasks.http.targets import Targets
 from stepwell.tasks.http_invoke import HttpInvoke
+from tests.patience import PATIENCE
 
 ARN = "arn:aws:events:us-east-1:123456789012:connection/vendor/1"
 
@@ -56,7 +57,7 @@ def api() -> Iterator[Api]:
     found = Api()
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 10
+        timeout = PATIENCE
 
         def handle_any(self) -> None:
             parts = urlsplit(self.path)

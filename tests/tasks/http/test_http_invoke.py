@@ -22,6 +22,7 @@ from stepwell.tasks.http import client
 from stepwell.tasks.http.connection import ApiKey, Connection, OAuth, Parameter, Parameters
 from stepwell.tasks.http.targets import Targets
 from stepwell.tasks.http_invoke import HttpInvoke
+from tests.patience import PATIENCE
 from tests.tasks.http.conftest import ARN, Api, Got, Invoke, Known, Reply
 
 
@@ -404,14 +405,14 @@ def tls(tmp_path: Path) -> Callable[..., int]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tmp_path / "both.pem")
         listener = socket.create_server(("127.0.0.1", 0))
-        listener.settimeout(10)
+        listener.settimeout(PATIENCE)
 
         def serve() -> None:
             answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\nover TLS"
             for _ in range(2):
                 try:
                     raw, _address = listener.accept()
-                    raw.settimeout(10)
+                    raw.settimeout(PATIENCE)
                     with context.wrap_socket(raw, server_side=True) as stream:
                         stream.recv(65536)
                         stream.sendall(answer)
