@@ -57,7 +57,7 @@ def running(module: Sequence[str], environment: Mapping[str, str], log: Path) ->
             process.wait()
 
 
-def wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 30) -> None:
+def wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 90) -> None:
     """Wait until a process takes connections. Raises NotStarted, with the end of its log, when it does not."""
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from botocore.config import Config
 
+from stepwell.api.admission.limits import Limits
 from stepwell.api.app import create_app
 from stepwell.api.context import ApiContext, open_context, real_now
 from stepwell.api.server import bind, serve
@@ -129,7 +130,9 @@ async def aws(engine_settings: EngineSettings) -> AsyncIterator[Aws]:
     store = await open_store(":memory:")
     engine = Engine(store, found.callbacks, engine_settings)
     await engine.start()
-    found.context = await open_context(engine, now=lambda: real_now() + found.skew)
+    found.context = await open_context(
+        engine, now=lambda: real_now() + found.skew, limits=Limits(overload_delay=PATIENCE)
+    )
     transport = httpx.ASGITransport(create_app(found.context), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as found.http:
         yield found
@@ -154,7 +157,7 @@ def server() -> Iterator[str]:
         store = await open_store(":memory:")
         engine = Engine(store, Callbacks())
         await engine.start()
-        context = await open_context(engine, closing=stop)
+        context = await open_context(engine, closing=stop, limits=Limits(overload_delay=PATIENCE))
         await serve(create_app(context), bind("127.0.0.1", 0), stop=stop, grace=2, listening=tell)
         await engine.stop(1)
         await store.close()

@@ -131,7 +131,7 @@ def test_boto3_asks_for_a_virtual_clock_by_an_event_hook(server: str) -> None:
     execution = client.start_execution(stateMachineArn=machine)["executionArn"]
 
     def preferred(params: dict[str, Any], **_: object) -> None:
-        params["headers"]["Prefer"] = "wait=10"
+        params["headers"]["Prefer"] = "wait=60"
 
     client.meta.events.register("before-call.sfn.DescribeExecution", preferred)
     assert client.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"

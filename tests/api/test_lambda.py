@@ -319,9 +319,9 @@ def test_an_event_that_fails_is_tried_twice_more_under_the_same_request_id(tmp_p
             headers={
                 "content-type": "application/x-amz-json-1.0",
                 "x-amz-target": "AWSStepFunctions.DescribeExecution",
-                "prefer": "wait=20",
+                "prefer": "wait=60",
             },
-            timeout=30,
+            timeout=PATIENCE,
         ).json()
         assert (kept["status"], kept["error"]) == ("FAILED", "RuntimeError")
         scheduled = [

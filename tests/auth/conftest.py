@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
+from stepwell.api.admission.limits import Limits
 from stepwell.api.app import create_app
 from stepwell.api.context import open_context
 from stepwell.api.server import bind, serve
@@ -79,7 +80,7 @@ def serve_guarded(table: AuthTable) -> Iterator[Guarded]:
         store = await open_store(":memory:")
         engine = Engine(store, TaskDispatcher(LambdaService(FunctionRegistry([]))))
         await engine.start()
-        context = await open_context(engine, closing=stop)
+        context = await open_context(engine, closing=stop, limits=Limits(overload_delay=PATIENCE))
         auth = open_auth(table, ENVIRON, "stepwell", guarded.clock)
         app = create_app(context, ROUTES, auth, MOUNTS)
         await serve(app, bind("127.0.0.1", 0), stop=stop, grace=2, listening=tell)

@@ -45,7 +45,7 @@ def client(server: Server, service: str) -> Any:
 
 
 def prefer_to_wait(params: dict[str, Any], **_: object) -> None:
-    params["headers"]["Prefer"] = "wait=20"
+    params["headers"]["Prefer"] = "wait=60"
 
 
 def run(server: Server, machine: str, until: str = "SUCCEEDED") -> Any:

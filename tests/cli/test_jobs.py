@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, Shell
+from tests.patience import until
 from tests.server import Server, serving
 
 APP = '''
@@ -30,7 +31,7 @@ async def add(numbers: list[int], context) -> int:
 @app.job("sleep", retries=0)
 async def sleep(context) -> None:
     context.progress(0.5, "asleep")
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 
 
 @app.job("plain", retries=0, timeout="30s")
@@ -52,7 +53,7 @@ def test_a_job_is_started_waited_for_listed_shown_and_cancelled(server: Server, 
     shell = Shell(tmp_path, {"STEPWELL_ENDPOINT_URL": server.url})
     started = shell("jobs", "start", "add", "--input", '{"numbers": [1, 2, 3]}')
     assert started.returncode == 0, started.stderr
-    waited = shell("jobs", "wait", started.stdout.strip(), "--timeout", "20")
+    waited = shell("jobs", "wait", started.stdout.strip(), "--timeout", "90")
     assert (waited.returncode, waited.stdout.strip()) == (0, "6")
 
     plain = shell("jobs", "start", "plain", "--input", '{"words": {"b": "2", "a": "1"}}').stdout.strip()
@@ -65,7 +66,7 @@ def test_a_job_is_started_waited_for_listed_shown_and_cancelled(server: Server, 
     asleep = shell("jobs", "start", "sleep", "--idempotency-key", "k").stdout.strip()
     assert shell("jobs", "start", "sleep", "--idempotency-key", "k").stdout.strip() == asleep
     assert shell("jobs", "wait", asleep, "--timeout", "1").returncode == 6
-    assert json.loads(shell("jobs", "show", asleep).stdout)["progress"]["message"] == "asleep"
+    until(lambda: (json.loads(shell("jobs", "show", asleep).stdout).get("progress") or {}).get("message") == "asleep")
     assert json.loads(shell("jobs", "cancel", asleep).stdout)["status"] == "CANCELLED"
     assert shell("jobs", "wait", asleep).returncode == 4
 

@@ -49,7 +49,7 @@ def test_a_year_of_waits_with_a_real_handler_is_over_at_once(app: Path, serve: S
     machine = machine_arn(endpoint, "yearly")
     virtual = {"X-Stepwell-Clock": "virtual"}
     started = endpoint.call("StartExecution", virtual, stateMachineArn=machine, input='{"weeks": 0}')
-    ended = endpoint.call("DescribeExecution", {"Prefer": "wait=30"}, executionArn=started["executionArn"])
+    ended = endpoint.call("DescribeExecution", {"Prefer": "wait=60"}, executionArn=started["executionArn"])
     assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", {"weeks": 53})
     assert ended["stopDate"] - ended["startDate"] == pytest.approx(52 * WEEK, abs=1)
 

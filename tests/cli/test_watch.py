@@ -107,7 +107,7 @@ def test_the_code_of_one_folder_is_renewed_alone(watched: Watched, app: Path) ->
 
 
 def test_new_executions_follow_the_new_definition_and_running_ones_theirs(watched: Watched, app: Path) -> None:
-    running = watched.start(4)
+    running = watched.start(2)
     (app / "steps.asl.json").write_text(steps("new"))
     watched.says("stepwell: reloaded: state machine steps\n")
     assert watched.output(watched.start(0)) == "new"

@@ -55,12 +55,12 @@ class Ticking:
 )
 async def test_the_loop_goes_on_beside_an_expression_that_does_not_end(house: House, expression: str) -> None:
     machine = await house.machine(tells(expression))
-    worst = []
     for _ in range(3):  # what holds the loop does so each time
         async with Ticking() as ticking:
             await house.end(await house.start(machine))
-        worst.append(ticking.worst)
-    assert min(worst) < 0.25  # alone on a machine it is below 0.02
+        if ticking.worst < 0.25:  # alone on a machine it is below 0.02
+            return
+    raise AssertionError(f"the loop was held for {ticking.worst:.2f} s")
 
 
 async def test_it_ends_with_the_error_of_its_language(house: House) -> None:

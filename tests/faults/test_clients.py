@@ -140,7 +140,7 @@ def test_a_client_that_stops_reading_is_let_go(running: server.Server) -> None:
     before = memory(running)
     with closing(socket.socket()) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.settimeout(5)
+        deaf.settimeout(2)
         deaf.connect(("127.0.0.1", running.port))
         try:
             for _ in range(500):

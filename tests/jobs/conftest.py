@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from stepwell import Stepwell
+from stepwell.api.admission.limits import Limits
 from stepwell.api.app import create_app
 from stepwell.api.context import ApiContext, open_context, real_now
 from stepwell.api.jobs.routes import job_paths, single_routes
@@ -131,7 +132,7 @@ class Houses:
             stack.push_async_callback(opened.close)
             handlers, closing = Handlers(), asyncio.Event()
             engine = Engine(opened, handlers)
-            context = await open_context(engine, closing=closing, now=self.now)
+            context = await open_context(engine, closing=closing, now=self.now, limits=Limits(overload_delay=PATIENCE))
             await deploy(bind_machines(app, PLACE), context)
             jobs = make_jobs(app, context)
             await jobs.start()

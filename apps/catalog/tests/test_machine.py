@@ -10,6 +10,7 @@ import pytest
 import apps.catalog
 from stepwell.language.definition import validate_definition
 from stepwell.testing import Mock, Result, Throw, run
+from tests.patience import PATIENCE
 
 DEFINITION = Path(apps.catalog.__file__).with_name("catalog.asl.json")
 INPUT = {"catalog_name": "books", "catalog_id": "1", "jwt_token": "token-of-1"}
@@ -25,7 +26,8 @@ def poll(check: Mock, update: Mock = None) -> Result:
         found = check[given["attempt"] - 1] if isinstance(check, list) else check
         return found if isinstance(found, Throw) else {"attempt": given["attempt"], **found}
 
-    return run(DEFINITION, INPUT, mocks={"CheckCatalogStatus": answer, "UpdateCatalogDB": update})
+    mocks = {"CheckCatalogStatus": answer, "UpdateCatalogDB": update}
+    return run(DEFINITION, INPUT, mocks=mocks, seconds=PATIENCE)
 
 
 def attempts(result: Result) -> list[int]:

@@ -53,6 +53,7 @@ def test_it_goes_on_with_fresh_tokens_and_none_stands_in_its_history(
             "refresh_token": refresh_token,
         },
         app="apps.catalog:app",
+        seconds=PATIENCE,
     )
 
     result.assert_succeeded()

@@ -33,6 +33,7 @@ class Running:
     def server(self) -> Iterator[Callable[[], None]]:
         """Serve; what it gives kills the server."""
         environment = {"KEYWORDS_SITE_URL": self.site, "STEPWELL_TOKENS": f"test:{self.token}"}
+        environment["STEPWELL_OVERLOAD_DELAY"] = str(PATIENCE)  # of a server, not of the machine
         environment["STEPWELL_ACCESS_KEYS"] = f"TESTS:{self.token}"
         command, log = server_command("apps.keywords:app", self.port, self.folder / "stepwell.db"), self.log
         with running(command, environment, log) as process:

@@ -7,13 +7,15 @@ from pathlib import Path
 import apps.keywords
 from stepwell.language.definition import validate_definition
 from stepwell.testing import Mock, Result, Throw, run
+from tests.patience import PATIENCE
 
 DEFINITION = Path(apps.keywords.__file__).with_name("keywords.asl.json")
 PROCESSOR = "arn:aws:lambda:us-east-1:123456789012:function:keyword-trend-trends-processor"
 
 
 def process(answers: Mock) -> Result:
-    return run(DEFINITION, {"industry": "x"}, mocks={"Process": answers}, substitutions={"Processor": PROCESSOR})
+    given = {"Processor": PROCESSOR}
+    return run(DEFINITION, {"industry": "x"}, mocks={"Process": answers}, substitutions=given, seconds=PATIENCE)
 
 
 def test_the_definition_is_valid() -> None:

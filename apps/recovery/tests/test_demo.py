@@ -19,7 +19,7 @@ def test_the_demo_fails_a_drill_resumes_it_and_ends(tmp_path: Path) -> None:
         env={**os.environ, "CI": "true", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=170,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "wave 1 COMPLETED    wave 2 FAILED       wave 3 PENDING" in done.stdout

@@ -22,6 +22,7 @@ from apps.recovery.tests.conftest import PLANS, World, server
 from stepwell.language.definition import validate_definition
 from stepwell.language.lint.data_flow import lint_definition
 from stepwell.testing import Result, run
+from tests.patience import PATIENCE
 
 DEFINITION = Path(apps.recovery.__file__).with_name("recovery.asl.json")
 MACHINE = "recovery-orchestration-dev"
@@ -29,7 +30,8 @@ SHOP = PLANS["Plans"]["shop"]["Waves"]
 
 
 def recovered(waves: Any = SHOP, kind: str = "drill") -> Result:
-    return run(MACHINE, {"waves": waves, "execution_id": "e-1", "execution_type": kind}, app="apps.recovery:app")
+    given = {"waves": waves, "execution_id": "e-1", "execution_type": kind}
+    return run(MACHINE, given, app="apps.recovery:app", seconds=PATIENCE)
 
 
 def wave_statuses(world: World) -> list[str]:

@@ -99,7 +99,7 @@ async def strict() -> AsyncIterator[Aws]:
     store = await open_store(":memory:")
     engine = Engine(store, found.callbacks, EngineSettings(transitions=(10, 50)))
     await engine.start()
-    found.context = await open_context(engine, limits=Limits(aws_quotas="eu-north-1"))
+    found.context = await open_context(engine, limits=Limits(aws_quotas="eu-north-1", overload_delay=PATIENCE))
     transport = httpx.ASGITransport(create_app(found.context), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as found.http:
         yield found
