@@ -27,7 +27,7 @@ _LONGEST = 1 << 20  # characters that `concat` makes: four times what a state ma
 
 
 def compile_function(name: str, arguments: tuple[Operand, ...], compile_query: CompileQuery) -> Apply:
-    """The function with its arguments, ready for a value. `name` is one of `jsonpath_syntax.FUNCTIONS`."""
+    """The function with its arguments, ready for a value. `name` is one of `jsonpath_steps.FUNCTIONS`."""
     body = _BODIES[name]
     answers = tuple(compile_operand(argument, compile_query) for argument in arguments)
 

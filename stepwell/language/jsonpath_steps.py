@@ -62,8 +62,13 @@ class Descend(Struct, frozen=True, gc=False):
     step: Step
 
 
+FUNCTIONS = frozenset(
+    ("length", "size", "min", "max", "avg", "sum", "stddev", "concat", "append", "keys", "first", "last", "index")
+)
+
+
 class Function(Struct, frozen=True, gc=False):
-    """`.length()`, always the last step."""
+    """`.length()`, always the last step. `name` is one of `FUNCTIONS`."""
 
     name: str
     arguments: tuple[Operand, ...]

@@ -3,8 +3,7 @@
 Rules that must stay true here:
 - Any text either parses or raises SyntaxFault; no other exception leaves this file.
 - Nesting (filters in filters, brackets in brackets) is bounded, so that no text can exhaust the stack.
-- So is the number of conditions, arguments and descents, each of which is compiled to functions of its own: all other
-  steps cost what their text does.
+- So is the number of conditions, arguments and descents, which are compiled to functions: the rest costs little.
 - A word without quotes in a filter is a text: AWS's own samples compare with such (`[?(@.TargetLanguageCode==es)]`).
 - The grammar knows no values: what a step selects is `jsonpath_select`, what a filter means is `jsonpath_filter`.
 """
@@ -15,6 +14,7 @@ import math
 
 from stepwell.language.errors import SyntaxFault
 from stepwell.language.jsonpath_steps import (
+    FUNCTIONS,
     AllOf,
     AnyOf,
     Comparison,
@@ -38,9 +38,6 @@ from stepwell.language.jsonpath_steps import (
 )
 from stepwell.language.values import Json
 
-FUNCTIONS = frozenset(
-    ("length", "size", "min", "max", "avg", "sum", "stddev", "concat", "append", "keys", "first", "last", "index")
-)
 # Longer ones first: the first that fits is taken.
 _SYMBOLS = ("===", "!==", "==", "!=", "<=", ">=", "=~", "<", ">")
 _WORDS = ("in", "nin", "contains", "all", "size", "empty", "subsetof", "anyof", "noneof")
@@ -397,9 +394,7 @@ class PathParser:
     def _count_part(self) -> None:
         self._parts += 1
         if self._parts > _MOST_PARTS:
-            raise self._fault(
-                f"it has more than {_MOST_PARTS:,} conditions, arguments and '..'; put some of them into a state before"
-            )
+            raise self._fault(f"more than {_MOST_PARTS:,} conditions, arguments and '..'; put some into a state before")
 
     def _fault(self, reason: str) -> SyntaxFault:
         return SyntaxFault(f"'{self._text}' is not a JSONPath: {reason} at character {self._at + 1}")
