@@ -77,6 +77,9 @@ def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return members
 
 
+_MOST_BITS: Final = 14_000  # Python writes 4,300 digits
+
+
 def _check_depth(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
@@ -91,6 +94,8 @@ def _check_depth(text: str) -> None:
 def _check_size(value: Json, known: dict[int, int]) -> int:
     """The number of values that a document unfolds to. `known` are those counted by identity."""
     if not isinstance(value, dict | list):
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise ValueError("a number is too large to be written in digits")
         return 1
     found = known.get(id(value))
     if found is None:

@@ -154,13 +154,16 @@ def _values(text: str, field: _Field) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+_MOST_DIGITS = 9
+
+
 def _range(part: str, field: _Field) -> Iterator[int]:
     """The values of one part of a list: `*`, `5`, `1-5`, `5/10`, `1-30/10`, `*/10`. A range may pass the end of its
     field (`FRI-MON`, `22-2`), except that years have no beginning again."""
     span, slash, step_text = part.partition("/")
     step = 1
     if slash:
-        if not step_text.isdecimal() or int(step_text) < 1:
+        if not step_text.isdecimal() or len(step_text) > _MOST_DIGITS or int(step_text) < 1:
             raise _invalid(part, field)
         step = int(step_text)
     if span == "*" or (span == "" and slash):

@@ -58,7 +58,7 @@ def parse(text: str) -> Expression:
 
 
 def _rate(inside: str) -> Rate:
-    match = re.fullmatch(r"([0-9]+)\s+(second|minute|hour|day)(s?)", inside)
+    match = re.fullmatch(r"0*([0-9]{1,18})\s+(second|minute|hour|day)(s?)", inside)
     if match is None or int(match[1]) < 1:
         raise InvalidExpression(
             f"rate({inside}) takes a whole number of at least 1 and a unit: minutes, hours or days (or, here but not on"

@@ -62,7 +62,7 @@ def parse_marks(text: str) -> tuple[Mark, ...]:
     entries = _ENTRY.findall(text)
     if not entries:
         raise MarkError("There is no path. Name the members that are secret, as in: jwt_token database.password")
-    return tuple(_mark(entry) for entry in entries)
+    return tuple(dict.fromkeys(_mark(entry) for entry in entries))  # each is a walk over the whole input
 
 
 def _mark(entry: str) -> Mark:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from stepwell.api.logs.pattern import PatternFault, compile_pattern
 from stepwell.deploy.document import read_document
 from stepwell.deploy.faults import TemplateError
 from stepwell.language.definition import compile_definition
@@ -23,6 +24,8 @@ from stepwell.language.jsonpath import compile_path
 from stepwell.language.lint.data_flow import lint_definition
 from stepwell.language.template import compile_dynamic, compile_template
 from stepwell.language.values import Json, loads
+from stepwell.schedule import expression
+from stepwell.vault.marks import parse_marks
 from tests.engine.house import House
 from tests.engine.test_hostile import Ticking
 from tests.fuzz.target import SECONDS
@@ -183,6 +186,45 @@ def test_json_that_is_nested_without_end_is_no_value() -> None:
             loads(text)
 
 
+def test_a_long_path_is_quoted_as_far_as_it_takes_to_know_it() -> None:
+    told = refusal(lambda: compile_definition(one(InputPath="$" + ".a" * 400_000 + "[")), InvalidDefinition)
+    assert "$.a.a.a" in told
+    assert "at character 800003" in told
+    assert len(told) < 1_000
+
+
+# -- small languages
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param("rate(" + "9" * 5_000 + " minutes)", "takes a whole number", id="a rate of 5,000 digits"),
+        pytest.param("cron(0/" + "9" * 5_000 + " * * * ? *)", "minutes", id="a step of 5,000 digits"),
+        pytest.param("cron(" + "9" * 5_000 + " * * * ? *)", "minutes", id="a minute of 5,000 digits"),
+        pytest.param("cron(" + " " * 500_000 + ")", "six", id="blanks"),
+    ],
+)
+def test_a_hostile_schedule_is_refused_by_name(text: str, reason: str) -> None:
+    assert reason in refusal(lambda: expression.parse(text), expression.InvalidExpression)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        pytest.param("{ " + "(" * 500 + " }", "nested more than 50 deep", id="parentheses"),
+        pytest.param("{ " + " && ".join(["$.a = 1"] * 50_000) + " }", "at most 1,024", id="conditions"),
+        pytest.param("a " * 200_000, "at most 1,024", id="terms"),
+    ],
+)
+def test_a_hostile_pattern_of_logs_is_refused_by_name(pattern: str, reason: str) -> None:
+    assert reason in refusal(lambda: compile_pattern(pattern), PatternFault)
+
+
+def test_a_mark_that_is_given_fifty_times_is_looked_for_once() -> None:
+    assert len(parse_marks("$..jwt " * 50)) == 1
+
+
 # -- templates
 
 MERGES = "a0: &a0 {k: v}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 12))
@@ -215,6 +257,7 @@ def test_a_billion_laughs_are_refused_before_they_are_told() -> None:
         ),
         pytest.param("!!python/object/apply:os.system ['true']", id="a command"),
         pytest.param("!!python/name:os.system", id="a name of Python"),
+        pytest.param("a: 0x" + "f" * 100_000, id="a number of 120,000 digits"),
     ],
 )
 def test_hostile_yaml_is_refused_in_time(text: str) -> None:

@@ -26,8 +26,9 @@ from uvicorn.server import ServerState
 
 import stepwell.serve
 from stepwell.settings import Settings
-from tests.fuzz.target import Fault
+from tests.fuzz.target import SECONDS, Fault
 
+_SHARED_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None
 SHOP: Final = Path(__file__).parent / "shop"
 PATIENCE: Final = 20.0
 """Seconds of the clock after which a request is said to hang: the machine may have much else to do."""
@@ -46,7 +47,7 @@ class World:
     """A server with one thing of each kind; `knock` sends bytes to it."""
 
     def __init__(self, **settings: Any) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="stepwell-fuzz-")
+        self._folder = tempfile.TemporaryDirectory(prefix="stepwell-fuzz-", dir=_SHARED_MEMORY)
         self._loop = asyncio.new_event_loop()
         self._settings = settings
         self._end = self._loop.create_future()
@@ -123,14 +124,21 @@ class World:
         """Status, head and body of the answer; the status is 0 where none comes. `patience` is for what may wait: then
         the client goes. Raises Fault."""
         self._errors.clear()
-        return self._loop.run_until_complete(self._knock(data, patience))
+        began = time.monotonic()
+        answer = self._loop.run_until_complete(self._knock(data, patience))
+        if time.monotonic() - began > SECONDS and answer[0]:  # by the clock; once more, by the processor's
+            cpu = time.process_time()
+            answer = self._loop.run_until_complete(self._knock(data, patience))
+            if (took := time.process_time() - cpu) > SECONDS:
+                raise Fault(f"it took {took:.1f} s of the processor")
+        return answer
 
     async def _knock(self, data: bytes, patience: float) -> tuple[int, bytes, bytes]:
         state = ServerState()
         protocol: Any = self._config.http_protocol_class(self._config, state, {}, self._loop)
         line = _Line(protocol)
         protocol.connection_made(line)
-        cpu, began = time.process_time(), time.monotonic()
+        began = time.monotonic()
         protocol.data_received(data)
         waits = protocol.cycle is None or protocol.cycle.more_body or _MAY_WAIT.search(data) is not None
         patience = patience if waits else PATIENCE
@@ -140,7 +148,6 @@ class World:
                 await asyncio.wait_for(line.told.wait(), left)
             except TimeoutError:
                 break
-        took = time.process_time() - cpu
         if not line.answered() and not waits:
             raise Fault(f"there is no answer after {PATIENCE:.0f} s")
         protocol.connection_lost(None)
@@ -150,8 +157,6 @@ class World:
                 task.cancel()
             if left_over:
                 raise Fault(f"its client is gone, and the server is still at it after {PATIENCE:.0f} s")
-        if took > 2 and not waits:
-            raise Fault(f"it took {took:.1f} s of the processor")
         return self._checked(data, bytes(line.sent))
 
     def _checked(self, asked: bytes, sent: bytes) -> tuple[int, bytes, bytes]:

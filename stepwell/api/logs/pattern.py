@@ -5,6 +5,7 @@ and regular expressions (`%...%`) are refused.
 
 Rules that must stay true here:
 - A pattern is read once, and then only asked.
+- Its length (AWS's) and its nesting are bounded: no pattern takes the stack or the time.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _TOKEN: Final = re.compile(
 )
 _STEP: Final = re.compile(r'\.([\w-]+)|\[(\d+)\]|\["([^"]*)"\]')
 _MISSING: Final = object()
+_LONGEST: Final = 1_024  # characters (AWS's quota)
+_DEEPEST: Final = 50
 
 
 class PatternFault(Exception):
@@ -37,6 +40,8 @@ class PatternFault(Exception):
 @lru_cache(maxsize=64)
 def compile_pattern(pattern: str) -> Matches:
     """What tells whether a line matches. Raises PatternFault."""
+    if len(pattern) > _LONGEST:
+        raise PatternFault(f"it has {len(pattern):,} characters; a pattern has at most {_LONGEST:,}")
     text = pattern.strip()
     if text.startswith("{"):
         if not text.endswith("}"):
@@ -98,6 +103,7 @@ class _Reader:
             self._tokens.append((kind, found[kind]))
             place = found.end()
         self._at = 0
+        self._depth = 0
 
     def whole(self) -> _Condition:
         condition = self._any()
@@ -119,7 +125,11 @@ class _Reader:
 
     def _one(self) -> _Condition:
         if self._taken("("):
+            self._depth += 1
+            if self._depth > _DEEPEST:
+                raise PatternFault(f"parentheses are nested more than {_DEEPEST} deep")
             inner = self._any()
+            self._depth -= 1
             if not self._taken(")"):
                 raise PatternFault("a parenthesis is not closed")
             return inner

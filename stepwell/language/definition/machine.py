@@ -93,7 +93,7 @@ def parse_document(text: str, findings: Findings) -> dict[str, Json] | None:
     if not isinstance(document, dict):
         fault("SCHEMA_VALIDATION_FAILED", "Expected value of type [OBJECT]", "/")
         return None
-    if not check_path_parts(document, findings):
+    if not check_path_parts(document, len(text), findings):
         return None
     states = document.get("States")
     for name in _repeated_state_names(text):

@@ -23,9 +23,13 @@ _PATTERN: Final = 10
 """What a regular expression counts: it may be `.{1000}`."""
 
 
-def check_path_parts(document: Json, findings: Findings) -> bool:
-    """Whether the JSONPaths of a document have no more than MOST_PARTS filters and the like; reports it otherwise."""
-    if _parts(document) <= MOST_PARTS:
+_FEWEST_CHARACTERS: Final = len("=~//") * MOST_PARTS // _PATTERN
+
+
+def check_path_parts(document: Json, length: int, findings: Findings) -> bool:
+    """Whether the JSONPaths of a document, whose text has this length, have no more than MOST_PARTS filters and the
+    like; reports it otherwise."""
+    if length < _FEWEST_CHARACTERS or _parts(document) <= MOST_PARTS:
         return True
     message = (
         f"The JSONPaths of the definition have more than {MOST_PARTS:,} filters, functions, '..' and arguments; "
