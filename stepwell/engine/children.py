@@ -127,13 +127,13 @@ class Children:
             map_run, status, items, at = orjson.loads(row.data)
             await self._map_runs.child_ended(map_run, message, status, items, at)
             return
-        loaded = await self._store.load_execution(key)
-        if loaded is None:
+        sender = await self._store.execution_row(key)
+        if sender is None:
             await self._store.settle([message])
         elif row.target == MAP_RUN_ENDED:
-            await self._map_run_ended(loaded.row, message)
+            await self._map_run_ended(sender, message)
         else:
-            await self._tell_parent(loaded.row, message, begins=row.target == STARTED)
+            await self._tell_parent(sender, message, begins=row.target == STARTED)
 
     async def _abort(self, arn: str, message: tuple[int, int]) -> None:
         key = await self._store.execution_key(arn)

@@ -261,10 +261,10 @@ class Express:
             await self._room.wait()
         if row.key in self._under_way:
             return
-        loaded = await patiently("an execution cannot be read", partial(self._store.load_execution, row.key))
-        if loaded is None or loaded.row.change.status != "RUNNING":
+        found = await patiently("an execution cannot be read", partial(self._store.execution_row, row.key))
+        if found is None or found.change.status != "RUNNING":
             return
-        self._spawn(row.key, self._again(loaded.row, Logging.decode(row.effect.data)))
+        self._spawn(row.key, self._again(found, Logging.decode(row.effect.data)))
 
     async def _again(self, row: ExecutionRow, logging: Logging) -> ExecutionRow:
         compiled = await self._programs.get(row.new.definition_hash)

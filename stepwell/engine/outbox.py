@@ -255,13 +255,13 @@ class Outbox:
         wanted = effect_references(row.effect)
         texts = await self._store.payloads(row.key, wanted) if wanted else {}
         effect = decode_effect(row.effect, texts.__getitem__)
-        loaded = await self._store.load_execution(row.key)
-        while loaded is not None:
+        execution = await self._store.execution_row(row.key)
+        while execution is not None:
             self._moved.discard(row.key)
             if await self._store.effect(row.key, effect.id) is None:
                 return
             if row.key not in self._moved:
-                self.add(new_execution(loaded.row.new), effect, loaded.row.change.clock)
+                self.add(new_execution(execution.new), effect, execution.change.clock)
                 return
 
     # -- one task

@@ -70,10 +70,10 @@ class Watchers:
         if self._stopping:
             return
         with _watching(self._for_turns, key) as turn:
-            loaded = await self._store.load_execution(key)
-            if loaded is None or loaded.row.change.status != "RUNNING":
+            row = await self._store.execution_row(key)
+            if row is None or row.change.status != "RUNNING":
                 return
-            if loaded.row.change.last_event_id <= after_event_id:
+            if row.change.last_event_id <= after_event_id:
                 await asyncio.wait([turn], timeout=timeout)
 
     async def wait_for_end(self, arn: str, timeout: float) -> None:

@@ -69,8 +69,8 @@ class Spread:
                 self._written()
 
     async def _deliveries(self, row: OutboxRow) -> list[NewDelivery]:
-        loaded = await self._store.load_execution(row.key)
-        if loaded is None:
+        execution = await self._store.execution_row(row.key)
+        if execution is None:
             return []
         now = self._now()
         return [
@@ -82,6 +82,6 @@ class Spread:
                 body=change.body,
                 created=now,
             )
-            for change in changes(loaded.row, row.effect)
-            for channel in self._rules.of(loaded.row.new.machine_arn, change.status)
+            for change in changes(execution, row.effect)
+            for channel in self._rules.of(execution.new.machine_arn, change.status)
         ]

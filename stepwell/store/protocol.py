@@ -149,8 +149,8 @@ class NewExecution(Struct, frozen=True, kw_only=True):
     tokens_hold_clock: bool = False  # whether tasks that only a token or a worker can end hold its virtual clock
     job: NewJob | None = None  # the job that it is, where that is new as well
     unlogged: bool = False  # whether no events are kept: an Express child of a map run, where nobody asks for its log
-    brand: str | None = None  # of the sealed values that it may open; read back by `load_execution` only
-    trace: str | None = None  # that it is part of; read back by `load_execution` only
+    brand: str | None = None  # of the sealed values that it may open; read back by key only
+    trace: str | None = None  # that it is part of; read back by key only
 
 
 class ExecutionChange(Struct, frozen=True, kw_only=True):
@@ -311,6 +311,9 @@ class Store(Catalog, Protocol):
     async def execution_key(self, arn: str) -> int | None: ...
 
     async def load_execution(self, key: int) -> LoadedExecution | None: ...
+
+    async def execution_row(self, key: int) -> ExecutionRow | None:
+        """As `load_execution` has it, without the frames: a Map may have them by the thousand."""
 
     async def list_executions(
         self,

@@ -73,12 +73,14 @@ class TestTurns:
         assert await store.execution_key("arn:e") == new.key
         loaded = await store.load_execution(new.key)
         assert loaded is not None
+        assert await store.execution_row(new.key) == loaded.row
         assert (loaded.row, loaded.frames, loaded.timers) == (found, {}, {})
 
     async def test_what_is_not_there_is_none(self, store: Store) -> None:
         assert await store.find_execution("arn:none") is None
         assert await store.execution_key("arn:none") is None
         assert await store.load_execution(1) is None
+        assert await store.execution_row(1) is None
         assert await store.effect(1, 1) is None
 
     async def test_a_turn_replaces_the_changing_part_as_a_whole(self, store: Store) -> None:

@@ -173,10 +173,10 @@ async def list_executions(request: Request) -> Answer:
         key = await context.store.execution_key(map_run)
         if key is None:
             raise faults.resource_not_found(map_run)
-        loaded = await context.store.load_execution(key)
-        if loaded is None:
+        found = await context.store.execution_row(key)
+        if found is None:
             raise faults.resource_not_found(map_run)
-        return await _page(request, key, status, None, decode(loaded.row.change.data))
+        return await _page(request, key, status, None, decode(found.change.data))
     if request.optional_text("redriveFilter") is not None:
         raise faults.validation("redriveFilter cannot be used with a stateMachineArn")
     if status == "PENDING_REDRIVE":

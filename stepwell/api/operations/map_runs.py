@@ -88,10 +88,10 @@ async def map_run_of(request: Request) -> ExecutionRow:
 
 async def _parent_arn(request: Request, row: ExecutionRow) -> str:
     assert row.new.parent_key is not None
-    parent = await request.context.store.load_execution(row.new.parent_key)
+    parent = await request.context.store.execution_row(row.new.parent_key)
     if parent is None:
         raise faults.resource_not_found(row.new.arn)
-    return parent.row.new.arn
+    return parent.new.arn
 
 
 def _listed(row: ExecutionRow, execution_arn: str) -> Json:

@@ -92,19 +92,26 @@ def key_of(connection: sqlite3.Connection, arn: str) -> int | None:
 
 
 def load(connection: sqlite3.Connection, key: int) -> LoadedExecution | None:
-    row = connection.execute(_BY_KEY, (key,)).fetchone()
-    if row is None:
+    found = by_key(connection, key)
+    if found is None:
         return None
     frames = connection.execute("SELECT path, data FROM frames WHERE execution = ?", (key,)).fetchall()
     timers = connection.execute("SELECT name, due FROM timers WHERE execution = ?", (key,)).fetchall()
-    found = _row(row)
+    return LoadedExecution(found, dict(frames), dict(timers))
+
+
+def by_key(connection: sqlite3.Connection, key: int) -> ExecutionRow | None:
+    stored = connection.execute(_BY_KEY, (key,)).fetchone()
+    if stored is None:
+        return None
+    found = _row(stored)
     brand = vault_sql.brand_of(connection, key)
     if brand is not None:
         found = replace(found, new=replace(found.new, brand=brand))
     trace = trace_sql.of(connection, key)
     if trace is not None:
         found = replace(found, new=replace(found.new, trace=trace))
-    return LoadedExecution(found, dict(frames), dict(timers))
+    return found
 
 
 def newest_first(

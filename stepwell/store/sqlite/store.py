@@ -114,6 +114,9 @@ class SqliteStore:
     async def load_execution(self, key: int) -> LoadedExecution | None:
         return await self._reader.read(partial(executions.load, key=key))
 
+    async def execution_row(self, key: int) -> ExecutionRow | None:
+        return await self._reader.read(partial(executions.by_key, key=key))
+
     async def list_executions(
         self,
         machine_id: int,
