@@ -38,3 +38,11 @@ class SyntaxFault(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+_LONGEST_QUOTE: Final = 200  # characters
+
+
+def quoted(text: str) -> str:
+    """A text as a message quotes it: a long one only as far as it takes to know it."""
+    return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"

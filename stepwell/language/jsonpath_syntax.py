@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 
-from stepwell.language.errors import SyntaxFault
+from stepwell.language.errors import SyntaxFault, quoted
 from stepwell.language.jsonpath_steps import (
     FUNCTIONS,
     AllOf,
@@ -45,7 +45,6 @@ _KEYWORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _DEEPEST = 32
 _MOST_PARTS = 1_000
-_LONGEST_QUOTE = 200
 _DIGITS = frozenset("0123456789")
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 _MOST_DIGITS = 18
@@ -122,7 +121,7 @@ class PathParser:
 
     def _function(self, name: str) -> Step:
         if name not in FUNCTIONS:
-            raise self._fault(f"there is no function '{_quoted(name)}'")
+            raise self._fault(f"there is no function '{quoted(name)}'")
         self._enter()
         arguments: list[Operand] = []
         self._blanks()
@@ -398,9 +397,4 @@ class PathParser:
             raise self._fault(f"more than {_MOST_PARTS:,} conditions, arguments and '..'; put some into a state before")
 
     def _fault(self, reason: str) -> SyntaxFault:
-        return SyntaxFault(f"'{_quoted(self._text)}' is not a JSONPath: {reason} at character {self._at + 1}")
-
-
-def _quoted(text: str) -> str:
-    """A text as a message quotes it: a long one only as far as it takes to know it."""
-    return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
+        return SyntaxFault(f"'{quoted(self._text)}' is not a JSONPath: {reason} at character {self._at + 1}")
