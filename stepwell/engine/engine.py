@@ -258,15 +258,14 @@ class Engine:
     async def stop_execution(self, arn: str, error: str | None, cause: str | None) -> int:
         """Abort an execution; when it ended, also where it had ended before. Raises ExecutionDoesNotExist."""
         self._refuse_while_stopping()
-        key = await self.store.execution_key(arn)
-        if key is not None:
+        while (key := await self.store.execution_key(arn)) is not None:
             turn = await self._driver.submit(key, Stop(error, cause))
             if turn is not None and turn.stop_date is not None:
                 return turn.stop_date
-        row = await self.store.find_execution(arn)
-        if row is None or row.change.stop_date is None:
-            raise ExecutionDoesNotExist(arn)
-        return row.change.stop_date
+            row = await self.store.find_execution(arn)
+            if row is not None and row.change.stop_date is not None:
+                return row.change.stop_date  # else it was redriven since it had ended
+        raise ExecutionDoesNotExist(arn)
 
     def end_executions(self, machine_id: int) -> None:
         """The machine is being deleted: its executions are aborted when they would enter another state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sqlite3
@@ -15,11 +16,12 @@ import pytest
 from stepwell.engine import messages
 from stepwell.engine.errors import Stuck
 from stepwell.engine.map_run import actor
+from stepwell.engine.map_run.progress import Redriven
 from stepwell.engine.map_run.run import Run
 from stepwell.store.protocol import StoreError
 from tests.engine.house import House, until
 from tests.engine.lives import Life, execution_arn, live
-from tests.engine.test_map_run import WAITS, distributed
+from tests.engine.test_map_run import FAILS, WAITS, distributed
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +105,29 @@ async def test_while_a_defect_stops_a_run_what_it_is_told_stays_on_disk_and_is_t
     assert (await house.end(started)).change.error == "States.ExceedToleratedFailureThreshold"
     await until(lambda: house.engine.stuck == {"map_run": 0, "message": 0})
     assert not await house.store.outbox("message", (0, 0), 10)
+
+
+async def test_whoever_asks_for_a_redrive_may_be_gone_before_it_is_committed(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So is a message when the engine is being stopped."""
+    row = await house.run(distributed(FAILS), [1, 2])
+    (run,) = await house.store.children(row.new.key, 0, 1)
+    house.store.hold, before = asyncio.Event(), len(house.store.groups)
+    assert run.new.parent_token is not None
+    asked = Redriven(1_000, run.new.parent_token, None)
+    asking = asyncio.create_task(house.engine._map_runs.redrive(run.new.key, (row.new.key, -1_000), asked))
+    await until(lambda: len(house.store.groups) > before)
+    asking.cancel()
+    await asyncio.wait([asking])
+    house.store.hold.set()
+    await until(lambda: _redriven(house, run.new.arn))
+    assert not [record for record in caplog.records if record.levelno == logging.ERROR]
+
+
+async def _redriven(house: House, arn: str) -> bool:
+    row = await house.store.find_execution(arn)
+    return row is not None and row.change.redrive_count == 1 and row.change.status != "RUNNING"
 
 
 async def _running(house: House, key: int, number: int) -> bool:

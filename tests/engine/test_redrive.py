@@ -12,6 +12,8 @@ from stepwell.engine import redrive
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded, Task
 from stepwell.engine.errors import ExecutionDoesNotExist, ExecutionNotRedrivable
 from stepwell.engine.requests import Started
+from stepwell.machine.stimulus import Stimulus
+from stepwell.machine.turn import Turn
 from tests.engine.house import Gate, Handlers, House, until
 from tests.machine.journey import FUNCTION, machine
 
@@ -157,6 +159,26 @@ async def test_a_stopped_execution_goes_on_and_its_old_task_counts_no_more(house
     await until(lambda: len(house.dispatcher.running) == 1)
     house.dispatcher.handlers["Work"].opened.set()  # type: ignore[attr-defined]
     assert (await house.end(started)).change.output == "2"
+
+
+async def test_a_stop_that_meets_a_redrive_stops_what_was_redriven(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop finds an execution that has ended, and by the time that it looks when, it runs again."""
+    started = await failed(house)
+    house.dispatcher.handlers["Work"] = Gate()
+    submit = house.engine._driver.submit
+
+    async def slowly(key: int, stimulus: Stimulus) -> Turn | None:
+        turn = await submit(key, stimulus)
+        if turn is None:
+            await house.engine.redrive_execution(started.arn, None)
+        return turn
+
+    monkeypatch.setattr(house.engine._driver, "submit", slowly)
+    date = await house.engine.stop_execution(started.arn, None, None)
+    row = await house.row(started)
+    assert (row.change.status, row.change.stop_date, row.change.redrive_count) == ("ABORTED", date, 1)
 
 
 async def test_it_goes_on_by_its_own_virtual_clock(house: House) -> None:

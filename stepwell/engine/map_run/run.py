@@ -148,7 +148,8 @@ class Run:
                 del posts[index + 1 :]
                 await self._refuse(posts[:index])
                 await self._reopen(post.event.asked, [post.event.message])
-                post.reply.set_result(True)
+                if not post.reply.done():  # whoever has asked may be gone
+                    post.reply.set_result(True)
                 return True
         await self._refuse(posts)
         return bool(self._inbox)
