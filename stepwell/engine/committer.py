@@ -1,8 +1,10 @@
 """Group commit: turns of many executions share a transaction.
 
 Rules that must stay true here:
-- A commit is started whenever the last has ended, with all that is waiting; never two at once, so that turns keep
-  their order.
+- What one round of the event loop brings goes to the store at once, which takes all that waits when its last
+  transaction has ended: it never waits for the loop. Turns keep their order, here and there.
+- A turn that requires another goes to the store with it.
+- No more is on its way than two transactions need; what comes beyond that waits here.
 - What time it is goes into the store beside the turns, once a second at most: after a restart no clock shows less.
 - Every turn gets its own answer, and nothing is told to anybody before it.
 """
@@ -12,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -25,6 +28,7 @@ Answered: TypeAlias = Callable[[Answer | StoreError], None]
 logger = logging.getLogger("stepwell.engine")
 
 MAX_GROUP = 256
+_MOST = 2 * MAX_GROUP  # turns that are on their way
 
 
 class Committer:
@@ -34,58 +38,68 @@ class Committer:
         self._clock = clock
         self._kept = 0
         self._keeping: asyncio.Task[None] | None = None
-        self._waiting: list[tuple[TurnRecord, Answered]] = []
-        self._running: asyncio.Task[None] | None = None
+        self._waiting: deque[tuple[TurnRecord, Answered]] = deque()
+        self._on_their_way = 0
+        self._sending = False
+        self._groups: set[asyncio.Task[None]] = set()
 
     def add(self, record: TurnRecord, answered: Answered) -> None:
         """Commit a turn with the next group; `answered` is called once, from the event loop."""
         self._waiting.append((record, answered))
-        if self._running is None:
-            self._running = asyncio.get_running_loop().create_task(self._run())
+        if not self._sending:
+            self._sending = True
+            asyncio.get_running_loop().call_soon(self._send)
 
     @property
     def waiting(self) -> int:
-        """Turns that no group has taken yet."""
-        return len(self._waiting)
-
-    def _end_of_group(self) -> int:
-        """Where the next group ends: turns that require another follow it at once, and go with it."""
-        end = MAX_GROUP
-        while end < len(self._waiting) and self._waiting[end][0].requires is not None:
-            end += 1
-        return end
+        """Turns that no commit has answered for yet."""
+        return len(self._waiting) + self._on_their_way
 
     async def flush(self) -> None:
         """Wait until everything that was added is answered."""
-        while self._running is not None:
-            await asyncio.wait([self._running])
+        while self._waiting or self._groups:
+            await (asyncio.wait(self._groups) if self._groups else asyncio.sleep(0))
         if self._keeping is not None:
             await asyncio.wait([self._keeping])
 
-    async def _run(self) -> None:
+    def _send(self) -> None:
+        self._sending = False
+        while self._waiting and self._on_their_way < _MOST:
+            group = self._next_group()
+            self._on_their_way += len(group)
+            task = asyncio.get_running_loop().create_task(self._commit(group))
+            self._groups.add(task)
+            task.add_done_callback(self._groups.discard)
+
+    def _next_group(self) -> Sequence[tuple[TurnRecord, Answered]]:
+        """What goes to the store together: turns that require another follow it at once, and go with it."""
+        waiting, group = self._waiting, [self._waiting.popleft()]
+        while waiting and (len(group) < MAX_GROUP or waiting[0][0].requires is not None):
+            group.append(waiting.popleft())
+        return group
+
+    async def _commit(self, group: Sequence[tuple[TurnRecord, Answered]]) -> None:
+        answers: list[Answer | StoreError]
+        began = time.perf_counter()
+        self._keep_time()
         try:
-            while self._waiting:
-                end = self._end_of_group()
-                group, self._waiting = self._waiting[:end], self._waiting[end:]
-                answers: list[Answer | StoreError]
-                began = time.perf_counter()
-                self._keep_time()
-                try:
-                    answers = list(await self._store.commit([record for record, _ in group]))
-                    self._metrics.commit(len(group), time.perf_counter() - began)
-                except StoreError as error:
-                    answers = [error] * len(group)
-                    self._metrics.refuse(error.reason)
-                except Exception as error:  # a defect of the store must not leave anybody waiting
-                    logger.exception("a defect keeps %d turns from being committed", len(group))
-                    answers = [StoreError(f"{type(error).__name__}: {error}")] * len(group)
-                for (record, answered), answer in zip(group, answers, strict=True):
-                    try:
-                        answered(answer)
-                    except Exception:
-                        logger.exception("a defect after a turn of the execution with the key %d", record.key)
+            answers = list(await self._store.commit([record for record, _ in group]))
+            self._metrics.commit(len(group), time.perf_counter() - began)
+        except StoreError as error:
+            answers = [error] * len(group)
+            self._metrics.refuse(error.reason)
+        except Exception as error:  # a defect of the store must not leave anybody waiting
+            logger.exception("a defect keeps %d turns from being committed", len(group))
+            answers = [StoreError(f"{type(error).__name__}: {error}")] * len(group)
         finally:
-            self._running = None
+            self._on_their_way -= len(group)
+        if self._waiting:
+            self._send()
+        for (record, answered), answer in zip(group, answers, strict=True):
+            try:
+                answered(answer)
+            except Exception:
+                logger.exception("a defect after a turn of the execution with the key %d", record.key)
 
     def _keep_time(self) -> None:
         """Have the time written in the transaction of the next turns, or in one beside it."""
