@@ -69,6 +69,8 @@ class Connection(HttpToolsProtocol):
         self._head_from: int | None = None
         self._began: float | None = self.loop.time()
         """When the wait for what is to come began; None while nothing is waited for."""
+        self._rests_since: float | None = None
+        """When the last request was answered; None before that, and from the first byte of the next."""
         self._seen = 0
         """Bytes that had come at the last look at a body."""
         self._unsent = 0
@@ -84,7 +86,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._head_from = self._seen = self._received
-        self._began = self.loop.time()
+        self._began, self._rests_since = self.loop.time(), None
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -95,16 +97,35 @@ class Connection(HttpToolsProtocol):
         self._began = None
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """As uvicorn does it, but for the timer that ends a connection on which nothing more comes: see `look`."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._rests_since = self.loop.time()
+
     def look(self, now: float, patience: float) -> None:
         """End the connection where what is waited for has not come within `patience` seconds."""
         if self._began is not None and now - self._began >= patience:
             self._look_at_request(now)
+        if self._rests(now) >= self.timeout_keep_alive:
+            self.transport.close()
         unsent = self.transport.get_write_buffer_size()
         if unsent == 0 or unsent < self._unsent or self._unsent == 0:
             self._unsent_since = now
         elif now - self._unsent_since >= patience:
             self.transport.abort()
         self._unsent = unsent
+
+    def _rests(self, now: float) -> float:
+        """How many seconds ago the last answer was, where nothing has come since: nor has the next request begun to
+        come before that answer, in pieces."""
+        rests = self._rests_since is not None and self._began is None and self.cycle.response_complete
+        return now - (self._rests_since or now) if rests else 0.0
 
     def _look_at_request(self, now: float) -> None:
         reads_body = self._head_from is None and self._received > 0

@@ -7,8 +7,8 @@ Rules that must stay true here:
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Callable
 from typing import Final
 
 from stepwell.api import faults
@@ -18,19 +18,14 @@ from stepwell.api import faults
 _REFUSED = re.compile('[\\s<>{}\\[\\]?*"#%\\\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff\U0010ffff]')
 
 
-_FREE: Final = ~(0xF << 76 | 0x3 << 62)
-_VERSION_4: Final = 0x4 << 76 | 0x2 << 62
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
-def draw_name() -> str:
-    """A name for an execution whose client gives none: a random UUID, as AWS draws them (RFC 9562, version 4)."""
-    return uuid_text(int.from_bytes(os.urandom(16), "big") & _FREE | _VERSION_4)
-
-
-def uuid_text(bits: int) -> str:
-    """128 bits in the form of a UUID: what `str(UUID(int=bits))` gives, without the object."""
-    digits = f"{bits:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+def draw_name(drawn: Callable[[int], bytes]) -> str:
+    """A name for an execution whose client gives none: a random UUID, as AWS draws them (RFC 9562, version 4). `drawn`
+    gives so many random bytes."""
+    digits = drawn(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def check_name(name: str) -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Coroutine, Sequence
 
 from stepwell.engine.clock import Clock
@@ -213,7 +212,7 @@ class Driver:
         elif live.clock is not None and post.at is not None:
             live.clock = max(live.clock, post.at)
         now = self._clock.now() if live.clock is None else live.clock
-        entropy = os.urandom(32)
+        entropy = self._turns.drawn(32)
         try:
             put_off = self.pace is not None and self.pace.puts_off(stimulus)
             turn = UNBORN if put_off else self._turns.at_once(compiled.program, execution, stimulus, now, entropy)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
@@ -119,7 +118,7 @@ class ExpressRun:
     def _drain(self) -> None:
         execution, program = self._execution, self._program
         while self._inbox and not self.ended.done():
-            stimulus, now, entropy = self._inbox.popleft(), self._now(), os.urandom(32)
+            stimulus, now, entropy = self._inbox.popleft(), self._now(), self._turns.drawn(32)
             try:
                 turn = self._turns.at_once(program, execution, stimulus, now, entropy)
             except Overrun:

@@ -8,7 +8,6 @@ Rules that must stay true here:
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -33,7 +32,7 @@ async def first_turns(turns: Turns, clock: Clock, lives: Sequence[Live]) -> list
         assert live.compiled is not None
         now = clock.now() if live.clock is None else live.clock
         try:
-            turn = turns.at_once(live.compiled.program, live.execution, Start(), now, os.urandom(32))
+            turn = turns.at_once(live.compiled.program, live.execution, Start(), now, turns.drawn(32))
         except Overrun:
             turn = None
         found.append(turn or UNBORN)

@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from stepwell.engine.drawn import Drawn
 from stepwell.engine.metrics import Metrics
 from stepwell.language.errors import Overrun
 from stepwell.language.model import Program
@@ -32,7 +33,10 @@ _THREADS: Final = 4
 
 
 class Turns:
+    """`drawn` gives the random bytes that turns are computed with."""
+
     def __init__(self, metrics: Metrics) -> None:
+        self.drawn = Drawn()
         self._metrics = metrics
         self._threads: ThreadPoolExecutor | None = None
 

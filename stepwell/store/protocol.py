@@ -301,6 +301,7 @@ class Store(Catalog, Protocol):
     async def commit(self, turns: Sequence[TurnRecord]) -> Sequence[Answer]:
         """Commit turns in one durable transaction, in order; one answer a turn.
 
+        Calls are carried out in the order in which they were made, those of one moment in one transaction.
         A turn whose predecessor in the same call was refused is STALE by itself. Raises StoreFull, StoreError: then no
         turn of the call has happened.
         """

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from stepwell.engine.committer import MAX_GROUP
 from stepwell.engine.errors import Refused, TaskTimedOut
 from stepwell.store.protocol import StoreError, StoreFull
 from tests.engine.house import Gate, House, until
@@ -45,6 +48,42 @@ async def test_all_turns_built_on_a_failed_one_fail_with_it(house: House) -> Non
     await house.engine.send_task_success(token, "3")
     row = await house.store.find_execution(arn)
     assert row.change.output == "3"
+
+
+async def test_turns_go_to_the_store_while_others_are_being_committed(house: House) -> None:
+    arn = await house.machine(machine({"Done": {"Type": "Succeed"}}))
+    house.store.groups.clear()
+    with held(house):
+        first = [asyncio.create_task(house.start(arn)) for _ in range(3)]
+        await until(lambda: sum(map(len, house.store.groups)) == 3)
+        second = [asyncio.create_task(house.start(arn)) for _ in range(2)]
+        await until(lambda: sum(map(len, house.store.groups)) == 5)
+        assert not any(start.done() for start in first + second)
+        assert house.engine.committer.waiting == 5
+    async with asyncio.timeout(30):
+        await asyncio.gather(*first, *second)
+    assert house.engine.committer.waiting == 0
+
+
+async def test_no_more_turns_are_on_their_way_than_two_transactions_need(house: House) -> None:
+    arn = await house.machine(machine({"Done": {"Type": "Succeed"}}))
+    house.store.groups.clear()
+    with held(house):
+        starts = [asyncio.create_task(house.start(arn)) for _ in range(4 * MAX_GROUP)]
+        await until(lambda: house.engine.committer.waiting == 4 * MAX_GROUP)
+        assert sum(map(len, house.store.groups)) < 3 * MAX_GROUP
+    async with asyncio.timeout(30):
+        await asyncio.gather(*starts)
+
+
+@contextmanager
+def held(house: House) -> Iterator[None]:
+    """No commit is answered before the end of the block."""
+    house.store.hold = asyncio.Event()
+    try:
+        yield
+    finally:
+        house.store.hold.set()
 
 
 async def test_a_stale_answer_waits_for_the_commit_that_makes_it_stale(house: House) -> None:

@@ -53,7 +53,7 @@ async def requested_start(request: Request) -> StartRequest:
     if machine.status == DELETING:
         raise faults.machine_deleting(arn)
     name = request.optional_text("name")
-    name = draw_name() if name is None else check_name(name)
+    name = draw_name(request.context.engine.drawn) if name is None else check_name(name)
     text = request.optional_text("input")
     if text is None:
         text = "{}"
