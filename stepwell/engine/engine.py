@@ -66,7 +66,6 @@ from stepwell.vault.vault import Vault
 __all__ = ["Engine", "EngineSettings"]
 
 _PAGE = 200
-_DRAWN = 0xFFF << 9  # the bits of an execution's key that are drawn
 
 
 class Engine:
@@ -100,8 +99,7 @@ class Engine:
         self._programs = Programs(store, compile)
         self.metrics = Metrics()
         self._turns = Turns(self.metrics)
-        self.drawn = self._turns.drawn
-        """Random bytes, good enough for secrets."""
+        self.drawn = self._turns.drawn  # random bytes, good enough for secrets
         self.committer = Committer(store, self.metrics, self._clock)
         self._driver = Driver(
             store, self._programs, self.committer, self._clock, self, self._turns, settings.idle_executions
@@ -254,7 +252,7 @@ class Engine:
 
     def _draw_key(self, now: int) -> int:
         """A key for a new execution: rising with time, so that rows of one time lie together."""
-        self._last_key = max(self._last_key + 1, (now << 21) | int.from_bytes(self.drawn(2)) << 5 & _DRAWN)
+        self._last_key = max(self._last_key + 1, (now << 21) | int.from_bytes(self.drawn(2)) >> 4 << 9)
         return self._last_key
 
     async def stop_execution(self, arn: str, error: str | None, cause: str | None) -> int:
