@@ -6,7 +6,7 @@ Rules that must stay true here:
 
 | door | credential |
 | --- | --- |
-| `/health`, `/ready` | none |
+| `/health`, `/ready`, and nothing below | none |
 | `/metrics` | either |
 | `POST /`: the AWS APIs | SigV4 |
 | `/2015-03-31`: AWS Lambda's API; `/schedules`, `/schedule-groups`, `/tags`: EventBridge Scheduler's | SigV4 |
@@ -40,8 +40,6 @@ BEARER: Final = Door("bearer")
 _SERVICES: Final = {b"AWSStepFunctions": "states", b"AWSEvents": "events", b"Logs_20140328": "logs"}
 
 _PREFIXES: Final[Mapping[str, Door]] = {
-    "/health": OPEN,
-    "/ready": OPEN,
     "/metrics": EITHER,
     "/2015-03-31": Door("sigv4", "lambda"),
     "/schedules": Door("sigv4", "scheduler"),
@@ -56,7 +54,7 @@ _PREFIXES: Final[Mapping[str, Door]] = {
     "/notifications": EITHER,
 }
 
-_PAGE: Final = frozenset({"/jobs/docs", "/jobs/docs.js", "/jobs/docs.css"})
+_OPEN: Final = frozenset({"/health", "/ready", "/jobs/docs", "/jobs/docs.js", "/jobs/docs.css"})
 
 
 def doors(mounts: Mapping[str, bool], routes: Iterable[str] = ()) -> Callable[[Scope, bytes], Door]:
@@ -73,7 +71,7 @@ def doors(mounts: Mapping[str, bool], routes: Iterable[str] = ()) -> Callable[[S
 
     def find(scope: Scope, target: bytes) -> Door:
         path: str = scope["path"]
-        if path in _PAGE:
+        if path in _OPEN:
             return OPEN
         if path == "/" and scope.get("method") == "POST" and target:
             return Door("sigv4", _SERVICES.get(target.partition(b".")[0]))

@@ -63,7 +63,7 @@ def test_an_app_guards_its_own_mounts_unless_it_asks_the_server_to(server: Guard
     assert asked(server, "/guarded/x").status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/nothing", "/", "//jobs/1", "/guarded", "/express"])
+@pytest.mark.parametrize("path", ["/jobs", "/nothing", "/", "//jobs/1", "/guarded", "/express", "/health/x", "/ready/"])
 def test_a_path_that_nobody_has_named_asks_for_a_credential(server: Guarded, path: str) -> None:
     assert asked(server, path).status_code == 401
 

@@ -1,6 +1,7 @@
 """The HTTP routes of an app, served: a function is called, or an execution started.
 
 Rules that must stay true here:
+- Where callers are asked who they are, a preflight, which comes without an answer to that, calls nothing.
 - A route stands at its path, and below its stage (`/Prod/orders`) where it has one: URLs of either form lead there.
 - What the server serves itself wins over an app's route of the same path.
 - A request is read up to API Gateway's 10 MB, and no further.
@@ -25,6 +26,7 @@ from stepwell.api.gateway.answers import Answer, answer_of, failed, service_answ
 from stepwell.api.gateway.events import HttpRequest, event_of
 from stepwell.api.gateway.route import GatewayRoute
 from stepwell.api.origins import own_pages
+from stepwell.auth.caller import SCOPE_KEY, STRANGER
 from stepwell.engine.trace import trace_of_headers
 from stepwell.language.values import Json, dumps, loads
 from stepwell.tasks.aws.faults import ServiceFault
@@ -78,6 +80,8 @@ def _endpoint(route: GatewayRoute, front: Front) -> Callable[[Request], Awaitabl
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS" and route.method not in ("ANY", "OPTIONS"):
             return _response(service_answer(404, {"message": "Not Found"}))  # no preflight, though it came as one
+        if request.method == "OPTIONS" and request.scope.get(SCOPE_KEY) == STRANGER:
+            return _response(service_answer(404, {"message": "Not Found"}))  # a preflight, which nobody was asked for
         if not may_call(request.headers.get("origin")):
             message = f"Pages of {request.headers['origin']} may not call this. Allow them with cors_origins"
             return _response(service_answer(403, {"message": message}))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import httpx
+import msgspec
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stepwell.api.gateway.route import GatewayRoute
 from stepwell.api.gateway.routes import MAX_BODY, Front, gateway_routes
+from stepwell.auth.caller import SCOPE_KEY, STRANGER
 from stepwell.language.values import Json
 from stepwell.tasks.aws.faults import ServiceFault
 from stepwell.tasks.function import FunctionRegistry
@@ -122,3 +126,28 @@ async def test_a_browser_is_told_whether_it_may_call(api: Executions) -> None:
 async def test_a_route_of_any_method_and_any_path_takes_all(api: Executions, method: str) -> None:
     anything = GatewayRoute(method="ANY", path="/{proxy+}", machine="Flow")
     assert (await client(api, anything).request(method, "/some/where")).status_code == 200
+
+
+async def test_a_preflight_that_nobody_was_asked_for_calls_nothing(api: Executions) -> None:
+    """Where callers are asked who they are, a preflight comes without a credential; so may a stranger's call."""
+    found = client(api, msgspec.structs.replace(STARTS, method="ANY"))
+    asking = Starlette(routes=[Mount("/", app=_passing_strangers(found))])
+    preflight = {"origin": "http://127.0.0.1", "access-control-request-method": "POST"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(asking), base_url="http://127.0.0.1:8083") as http:
+        assert (await http.request("OPTIONS", "/flows", headers=preflight)).status_code == 404
+    assert api.asked == []
+    async with found:  # where nobody is asked, the route is of any method
+        assert (await found.request("OPTIONS", "/flows", headers=preflight)).status_code == 200
+    assert len(api.asked) == 1
+
+
+def _passing_strangers(client: httpx.AsyncClient) -> ASGIApp:
+    """An application as it is behind a guard that has let a stranger's request pass."""
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    inner = transport.app
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        await inner({**scope, SCOPE_KEY: STRANGER}, receive, send)  # type: ignore[arg-type]
+
+    return guarded
