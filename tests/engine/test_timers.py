@@ -36,14 +36,14 @@ def firing(take: Callable[[int, str, int], Coroutine[None, None, None]]) -> Fire
     return fire
 
 
-def timers(rows: Rows, clock: FakeClock, fired: list[int], window: int = 40) -> Timers:
+def timers(rows: Rows, clock: FakeClock, fired: list[int], window: int = 40, bounds: Bounds | None = None) -> Timers:
     async def fire(key: int, name: str, due: int) -> None:
         await asyncio.sleep(0)
         if rows.rows.get((key, name)) == due:
             del rows.rows[key, name]
             fired.append(key)
 
-    return Timers(rows, clock, firing(fire), window)  # type: ignore[arg-type]
+    return Timers(rows, clock, firing(fire), window, bounds)  # type: ignore[arg-type]
 
 
 async def test_a_wait_outlives_a_restart(still_house: House) -> None:
@@ -128,6 +128,90 @@ async def test_a_timer_that_is_renewed_while_the_store_is_read_fires_without_ano
     served.add(1, "|wait", clock.now())
     opened.set()
     await until(lambda: fired == [1])
+    await served.stop()
+
+
+async def test_a_timer_that_follows_one_that_is_being_fired_does_not_wait_for_its_answer() -> None:
+    rows, clock, fired = Rows(), FakeClock(), list[int]()
+    committed, answered = asyncio.Event(), asyncio.Event()
+    first, second = clock.now(), clock.now() + 60_000
+
+    async def fire(key: int, name: str, due: int) -> None:
+        fired.append(due)
+        if due == first:
+            rows.rows[key, name] = second
+            served.add(key, name, second)  # beyond what memory holds
+            committed.set()
+            await answered.wait()
+        else:
+            del rows.rows[key, name]
+
+    served = Timers(rows, clock, firing(fire), 40)  # type: ignore[arg-type]
+    rows.rows[1, "|wait"] = first
+    served.start()
+    await asyncio.wait_for(committed.wait(), PATIENCE)
+    clock.advance(60)
+    await until(lambda: fired == [first, second])
+    answered.set()
+    await served.stop()
+
+
+async def test_a_timer_that_falls_due_while_the_store_is_read_does_not_wait_for_the_read() -> None:
+    clock, fired = FakeClock(), list[int]()
+    reading, opened = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def due_timers(self, until: int, limit: int) -> list[TimerRow]:
+            reading.set()
+            await opened.wait()
+            return []
+
+    async def fire(key: int, name: str, due: int) -> None:
+        fired.append(key)
+
+    served = Timers(Slow(), clock, firing(fire), 3_600_000)  # type: ignore[arg-type]
+    served.start()
+    await asyncio.wait_for(reading.wait(), PATIENCE)
+    served.add(1, "|wait", clock.now())
+    await until(lambda: fired == [1])
+    opened.set()
+    await served.stop()
+
+
+async def test_the_store_is_not_read_again_and_again_while_what_was_read_is_fired() -> None:
+    rows, clock = Rows(), FakeClock()
+    handed_in, opened = list[int](), asyncio.Event()
+
+    async def fire(key: int, name: str, due: int) -> None:
+        handed_in.append(key)
+        await opened.wait()
+        rows.rows.pop((key, name), None)
+
+    bounds = Bounds(read=10, fired=4)
+    served = Timers(rows, clock, firing(fire), 3_600_000, bounds)  # type: ignore[arg-type]
+    rows.rows = {(key, "|wait"): clock.now() for key in range(30)}
+    served.start()
+    await until(lambda: len(handed_in) == 4)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert rows.reads == 1
+    opened.set()
+    await until(lambda: not rows.rows)
+    assert rows.reads <= 30 / (10 - 4) + 2
+    await served.stop()
+
+
+async def test_what_finds_no_room_in_memory_is_read_when_it_is_due() -> None:
+    rows, clock, fired = Rows(), FakeClock(), list[int]()
+    served = timers(rows, clock, fired, window=3_600_000, bounds=Bounds(held=2))
+    served.start()
+    await until(lambda: rows.reads == 1)
+    for key, seconds in ((1, 50), (2, 40), (3, 30), (4, 20)):
+        rows.rows[key, "|wait"] = due = clock.now() + seconds * 1_000
+        served.add(key, "|wait", due)
+    assert sum(len(names) for names in served._waiting.values()) == 2
+    clock.advance(20)
+    await until(lambda: fired == [4])
     await served.stop()
 
 
