@@ -71,9 +71,9 @@ class SystemClock:
             )
 
 
-async def clock_after(store: Store) -> SystemClock:
+async def clock_after(store: Store, machine: SystemClock | None = None) -> SystemClock:
     """The machine's clock, which goes on from the newest time that the store has seen. Raises StoreError."""
-    clock, kept = SystemClock(), await store.kept_time()
+    clock, kept = machine or SystemClock(), await store.kept_time()
     if clock.now() < kept:
         clock.not_before(kept + TIME_KEPT)  # the last turns may have seen that much more
         clock.now()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from stepwell.engine.clock import SystemClock
+from stepwell.engine.clock import clock_after
 from stepwell.engine.engine import Engine
 from stepwell.engine.programs import definition_hash
 from stepwell.jobs.jobs import Jobs
@@ -25,13 +25,14 @@ from tests.simulation.conditions import Conditions, EveryNotice, FixedKeys
 from tests.simulation.outside import Objects, Outside
 from tests.simulation.plan import Machine, Plan
 from tests.simulation.plans.schedules import SCHEDULER, SchedulePlan
-from tests.simulation.times import Times
+from tests.simulation.times import ServerClock, Times
 from tests.simulation.values import ARN, ROLE, machine_arn
 
 
 class Server:
     """`start` it, then ask; `stop` it in order. Where the plan has no jobs or no schedules there are none of them."""
 
+    engine: Engine
     jobs: Jobs
     schedules: Schedules
     machines: Mapping[str, MachineRow]
@@ -39,24 +40,19 @@ class Server:
     def __init__(
         self, store: SqliteStore, plan: Plan, conditions: Conditions, outside: Outside, objects: Objects, times: Times
     ) -> None:
-        self._plan = plan
-        self._clock = SystemClock(times.wall_ns, times.monotonic_ns)
         self._store = store
+        self._plan = plan
+        self._conditions = conditions
+        self._outside = outside
+        self._objects = objects
         self._times = times
-        self.engine = Engine(
-            store,
-            outside,
-            conditions.settings,
-            self._clock,
-            objects,
-            vault=Vault(FixedKeys()),
-            notices=EveryNotice() if conditions.noticed else None,
-        )
         self._runner: Runner | None = None
 
     async def start(self) -> None:
         """Raises StoreError: then there is no server."""
         await self._deploy()
+        self._clock = await clock_after(self._store, ServerClock(self._times))
+        self.engine = self._make_engine()
         if self._plan.jobs is not None:
             types = {type_.name: type_ for type_ in self._plan.jobs.types}
             self.jobs = Jobs(self.engine, types, machine_arn, self._clock.now)
@@ -67,6 +63,17 @@ class Server:
         self._times.life_begins()
         if self._plan.schedules is not None:
             await self._start_schedules(self._plan.schedules)
+
+    def _make_engine(self) -> Engine:
+        return Engine(
+            self._store,
+            self._outside,
+            self._conditions.settings,
+            self._clock,
+            self._objects,
+            vault=Vault(FixedKeys()),
+            notices=EveryNotice() if self._conditions.noticed else None,
+        )
 
     async def _start_schedules(self, plan: SchedulePlan) -> None:
         functions = cast(LambdaService, None)  # no schedule of a plan invokes one

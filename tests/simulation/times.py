@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from stepwell.engine.clock import SystemClock
 from tests.simulation.agenda import Agenda
 
 BEGIN: Final = 1_704_067_200_000_000_000  # nanoseconds since 1970: some seconds before the time in `INPUT`
@@ -24,7 +25,7 @@ class Life:
 
 
 class Times:
-    """`latest` is the latest that the machine's clock has shown, in milliseconds since 1970."""
+    """`latest` is the latest that the machine's clock, or that of a server, has shown: milliseconds since 1970."""
 
     def __init__(self, agenda: Agenda) -> None:
         self._agenda = agenda
@@ -47,12 +48,16 @@ class Times:
 
     def wall_ns(self) -> int:
         now = BEGIN + self.monotonic_ns() + self._forward * 1_000_000_000
-        self.latest = max(self.latest, now // 1_000_000)
+        self.shown(now // 1_000_000)
         return now
 
     def wall(self) -> int:
         """Milliseconds since 1970, as the machine's clock shows them."""
         return self.wall_ns() // 1_000_000
+
+    def shown(self, now: int) -> None:
+        """A clock shows this time."""
+        self.latest = max(self.latest, now)
 
     def life_begins(self) -> None:
         self.lives.append(Life(self.wall()))
@@ -60,3 +65,16 @@ class Times:
     def life_ends(self) -> None:
         if self.lives and self.lives[-1].ended is None:
             self.lives[-1].ended = self.wall()
+
+
+class ServerClock(SystemClock):
+    """A server's clock; it goes on where the machine's was set back."""
+
+    def __init__(self, times: Times) -> None:
+        super().__init__(times.wall_ns, times.monotonic_ns)
+        self._times = times
+
+    def now(self) -> int:
+        now = super().now()
+        self._times.shown(now)
+        return now
