@@ -176,8 +176,13 @@ class ScheduleClients:
 
     @staticmethod
     def _was_covered(life: Life, due: int) -> bool:
-        """Whether another run was under way."""
-        return any(other < due and (known.row.change.stop_date or due) >= due for other, known in life.runs.items())
+        """Whether another run was under way at some time at which this one may have been due. Within a window a later
+        one may have begun before it."""
+        last = due + life.row.window * 60_000 + _SLACK
+        return any(
+            known.row.new.start_date <= last and (known.row.change.stop_date or last) >= due
+            for known in life.runs.values()
+        )
 
 
 def _due_times(row: ScheduleRow) -> Iterator[int]:
