@@ -20,8 +20,11 @@ from stepwell.jobs import expiry
 from stepwell.machine import run as machine_run
 from stepwell.vault.keys import KEY_BYTES, Key, Keys
 from tests.simulation.plan import Plan
+from tests.simulation.refresher import LIFETIME, REFRESHER
 
 SECRET: Final = "$.text"  # what of `INPUT` is marked, where anything is
+
+_REFRESHED: Final = f"={REFRESHER}@{LIFETIME // 1000}s"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def conditions_of(chance: Random, plan: Plan) -> Conditions:
         idle_executions=chance.choice((0, 2, 256)),
         retention_days=plan.retention_days,
         transitions=chance.choice((None, None, None, (5, 20))),
-        sensitive={} if steady or chance.random() < 0.6 else {"*": SECRET},
+        sensitive={} if steady or chance.random() < 0.6 else {"*": SECRET + chance.choice(("", _REFRESHED))},
     )
     return Conditions(
         settings=settings,

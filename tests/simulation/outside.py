@@ -34,6 +34,7 @@ from stepwell.language.values import Json
 from stepwell.tasks.nested_execution import NestedExecution
 from tests.simulation.agenda import Agenda
 from tests.simulation.audit import Audit, Broken
+from tests.simulation.refresher import REFRESHER, Refresher
 from tests.simulation.values import INPUT
 
 ON_PURPOSE: Final = "raised on purpose"
@@ -64,7 +65,10 @@ class Script:
 def script_of(behaviour: str, input: Json) -> Script:
     given = input if isinstance(input, dict) else {}
     value = given.get("v")
-    done = Succeeded(json.dumps({"v": value if isinstance(value, int) else 8, "by": behaviour}))
+    result = {"v": value if isinstance(value, int) else 8, "by": behaviour}
+    if isinstance(given.get("t"), str):
+        result["echo"] = given["t"]  # it may be a secret
+    done = Succeeded(json.dumps(result))
     failed = Failed("A", "why")
     match behaviour:
         case "fails":
@@ -88,11 +92,14 @@ def script_of(behaviour: str, input: Json) -> Script:
 class Outside:
     """A dispatcher. `audit` is asked whether what is dispatched was committed before."""
 
-    def __init__(self, agenda: Agenda, chance: Random, audit: Audit, telephone: Telephone, *, calm: bool) -> None:
+    def __init__(
+        self, agenda: Agenda, chance: Random, audit: Audit, telephone: Telephone, refresher: Refresher, *, calm: bool
+    ) -> None:
         self._agenda = agenda
         self._chance = chance
         self._audit = audit
         self._telephone = telephone
+        self._refresher = refresher
         self._calm = calm
         self._nested = NestedExecution()
         self._running: set[tuple[str, bool]] = set()
@@ -103,6 +110,7 @@ class Outside:
     def crashed(self) -> None:
         """Handlers end with the server."""
         self._running.clear()
+        self._refresher.crashed()
 
     # -- the dispatcher
 
@@ -122,7 +130,12 @@ class Outside:
         self._jobs.pop(task.idempotency_key, None)
 
     async def run(self, task: Task) -> AsyncIterator[Told]:
+        if task.state_name == REFRESHER:
+            async for told in self._refresher.run(task, self._delay()):
+                yield told
+            return
         self._check(task)
+        self._refresher.check(task)
         mark = (task.idempotency_key, task.submitted is None)
         if mark in self._running:
             raise Broken(f"{mark[0]} is carried out twice at the same time")

@@ -29,6 +29,7 @@ from tests.simulation.parties.all import parties_of
 from tests.simulation.parties.party import Scene
 from tests.simulation.parties.workers import Telephone
 from tests.simulation.plan import Plan
+from tests.simulation.refresher import Refresher
 from tests.simulation.server import Server
 from tests.simulation.times import DAY, Times
 from tests.simulation.values import GIVEN
@@ -73,7 +74,8 @@ class World:
             self.audit.secret = GIVEN["text"]
         self._exchange = Exchange(self.agenda, self._note)
         scene = Scene(self.agenda, self._exchange, self.audit, self.times, chance, calm)
-        self.outside = Outside(self.agenda, stream(seed, "outside"), self.audit, Telephone(scene), calm=calm)
+        outside, telephone, refresher = stream(seed, "outside"), Telephone(scene), Refresher(self.times)
+        self.outside = Outside(self.agenda, outside, self.audit, telephone, refresher, calm=calm)
         self._objects = Objects()
         self.disk = Disk(folder, stream(seed, "disk"), self.weather, self._committed)
         secretive = self._conditions.secretive

@@ -87,7 +87,8 @@ class Flow:
 
     def template(self, place: Place) -> Any:
         if place.jsonata:
-            return {"a": self.value(place), "v": self.value(place)}
+            secret = {"t": f"{{% {OUR}.text %}}"} if place.rich and self._draw.may(0.3) else {}
+            return {"a": self.value(place), "v": self.value(place), **secret}
         known: list[Any] = [{"v": 1}, {"v.$": self._draw.pick(_INTRINSICS)}, {"all.$": "$", "v": 2}]
         if place.rich:
             known += [

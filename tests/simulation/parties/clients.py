@@ -62,11 +62,12 @@ class Clients:
     # -- starts
 
     def _start(self, start: Start) -> None:
-        arn = start.arn
-        if self._plan.machine(start.machine).type == "EXPRESS":  # each call starts another
-            arn = f"{ARN}express:{start.machine}:{start.name}:{self._scene.exchange.number()}"
+        express = self._plan.machine(start.machine).type == "EXPRESS"
 
         def ask(server: Server) -> Any:
+            arn = start.arn
+            if express:  # each call starts another
+                arn = f"{ARN}express:{start.machine}:{start.name}:{self._scene.exchange.number()}"
             request = StartRequest(
                 machine=server.machines[start.machine],
                 arn=arn,

@@ -110,5 +110,13 @@ class Telephone:
 def _tells(event: Event, outcome: Outcome) -> bool:
     """Whether an event is that of an outcome; one that is too large becomes an error."""
     if isinstance(outcome, Succeeded):
-        return event.details.get("output") == outcome.output or event.details.get("error") == "States.DataLimitExceeded"
+        told = event.details.get("output")
+        too_large = event.details.get("error") == "States.DataLimitExceeded"
+        return too_large or (isinstance(told, str) and _open(told) == _open(outcome.output))
     return isinstance(outcome, Failed) and event.details.get("error") == outcome.error
+
+
+def _open(output: str) -> Any:
+    """A result without its echo, which is sealed where it is secret."""
+    found = json.loads(output)
+    return {name: value for name, value in found.items() if name != "echo"} if isinstance(found, dict) else found
