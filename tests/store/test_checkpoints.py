@@ -183,3 +183,13 @@ async def test_nothing_is_moved_into_a_database_that_is_not_in_its_place(path: P
             await store.commit([large(key) for key in range(start, start + 20)])
     assert not held.asked.is_set()
     await store.close()
+
+
+async def test_who_hears_of_a_commit_only_when_the_store_is_closed_has_its_answer(tmp_path: Path) -> None:
+    """The files are closed by then: nothing looks at the log any more."""
+    files = open_files(tmp_path / "store.db")
+    log = checkpoints.Checkpoints(files.checkpointer, files.path, files.anchor)
+    log.look()
+    await log.close()
+    files.close()
+    log.look()

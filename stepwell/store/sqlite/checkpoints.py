@@ -61,10 +61,11 @@ class Checkpoints:
         self._tried_at = 0  # pages of log at the end of the last checkpoint, where it has left some
         self._begin_anew_at = MOST
         self._told = False
+        self._closed = False
 
     def look(self) -> None:
-        """After a commit: begin a checkpoint where there is enough to move."""
-        if self._under_way is None:
+        """After a commit: begin a checkpoint where there is enough to move, and the store is not closed meanwhile."""
+        if self._under_way is None and not self._closed:
             pages, moved = self._anchor.log_pages
             if pages < self._tried_at:
                 self._tried_at = 0
@@ -74,6 +75,7 @@ class Checkpoints:
 
     async def close(self) -> None:
         """Let the checkpoint that is under way end, and the thread with it."""
+        self._closed = True
         await self._lane.close()
 
     def _ended(self, under_way: asyncio.Task[None]) -> None:
