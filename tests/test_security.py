@@ -300,7 +300,10 @@ _SQL = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE (TABLE|INDEX)|PRAGMA|WITH|AND|WHERE|ORDER|FROM|VALUES|VACUUM)\s"
 )
 _CONSTANT = re.compile(r"(\w+\.)*_?[A-Z][A-Z_0-9]*")
-_NAMES_OF_OURS = frozenset({"table", "which", "version", "field.name", "stepwell.__version__", "seen", "missing"})
+_NAMES_OF_OURS = frozenset(
+    {"table", "which", "version", "field.name", "stepwell.__version__", "seen", "missing"}
+    | {"content.table", "content.owner", "columns"}
+)
 """Names of tables and columns out of constants, as SQL takes none as a parameter."""
 
 
@@ -324,7 +327,7 @@ def test_sql_is_made_of_constants_alone() -> None:
 def _is_ours(part: str) -> bool:
     """Whether a part of a statement comes from the source alone."""
     used = set(re.findall(r"[A-Za-z_][\w.]*", re.sub(r"'[^']*'", "", part)))
-    language = {"if", "else", "for", "in", "join", "len", "fields", "field", "before", "f", "s"}
+    language = {"if", "else", "or", "for", "in", "join", "len", "fields", "field", "before", "f", "s"}
     return all(_CONSTANT.fullmatch(name) or name in _NAMES_OF_OURS | language or name.endswith("Row") for name in used)
 
 

@@ -433,7 +433,7 @@ async def test_the_loop_stays_free_beside_a_state_that_takes_all_it_can(tmp_path
             async with Ticking() as ticking:
                 await asyncio.wait_for(house.end(await house.start(machine, KEYS)), 60)
             worst.append(ticking.worst)
-        assert min(worst) < 0.5
+        assert min(worst) < 1
     finally:
         await house.close()
 
@@ -448,6 +448,6 @@ async def test_the_loop_stays_free_beside_a_definition_of_one_megabyte(tmp_path:
             async with Ticking() as ticking:
                 await asyncio.wait_for(house.end(await house.start(machine, {"x": 1})), 60)
             worst.append(ticking.worst)
-        assert min(worst) < 0.5
+        assert min(worst) < 1
     finally:
         await house.close()

@@ -106,4 +106,4 @@ def _connect(path: Path, mode: str, statements: int) -> sqlite3.Connection:
 
 
 def _synchronous(durable: bool) -> str:
-    return f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}"
+    return "PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = OFF"
