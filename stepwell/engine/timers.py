@@ -25,13 +25,13 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from heapq import heappop, heappush
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from stepwell.engine.clock import Clock
 from stepwell.machine.turn import Turn
-from stepwell.store.protocol import Store, StoreError
+from stepwell.store.protocol import StoreError, TimerRow
 
 logger = logging.getLogger("stepwell.engine")
 
@@ -47,6 +47,14 @@ _PAUSE: Final = 1.0  # seconds before another try where the store has failed
 _MOMENT: Final = 0.001  # seconds until others have their turn
 
 
+class Kept(Protocol):
+    """All timers that there are: the store."""
+
+    async def due_timers(self, until: int, limit: int) -> Sequence[TimerRow]:
+        """Those that are due up to `until`, soonest first. Raises StoreError."""
+        ...
+
+
 class Bounds(Struct, frozen=True):
     """How many timers a look brings, how many memory holds before what is committed is left to the store, and how many
     are fired at a time: theirs are the turns that commits are made of."""
@@ -59,7 +67,7 @@ class Bounds(Struct, frozen=True):
 class Timers:
     """`window` is how many milliseconds ahead timers are brought into memory."""
 
-    def __init__(self, store: Store, clock: Clock, fire: Fire, window: int, bounds: Bounds | None = None) -> None:
+    def __init__(self, store: Kept, clock: Clock, fire: Fire, window: int, bounds: Bounds | None = None) -> None:
         self._store = store
         self._clock = clock
         self._fire = fire

@@ -43,7 +43,7 @@ def timers(rows: Rows, clock: FakeClock, fired: list[int], window: int = 40, bou
             del rows.rows[key, name]
             fired.append(key)
 
-    return Timers(rows, clock, firing(fire), window, bounds)  # type: ignore[arg-type]
+    return Timers(rows, clock, firing(fire), window, bounds)
 
 
 async def test_a_wait_outlives_a_restart(still_house: House) -> None:
@@ -93,7 +93,7 @@ async def test_a_timer_that_falls_due_while_others_are_taken_in_fires_right_afte
         fired.append(key)
         rows.rows.pop((key, name), None)
 
-    served = Timers(rows, clock, firing(fire), 3_600_000)  # type: ignore[arg-type]
+    served = Timers(rows, clock, firing(fire), 3_600_000)
     rows.rows = {(key, "|wait"): clock.now() for key in range(many)}
     rows.rows[many, "|wait"] = clock.now() + 60_000
     served.start()
@@ -119,7 +119,7 @@ async def test_a_timer_that_is_renewed_while_the_store_is_read_fires_without_ano
         if rows.rows.get((key, name)) == due:
             fired.append(key)
 
-    served = Timers(Slow(), clock, firing(fire), 3_600_000)  # type: ignore[arg-type]
+    served = Timers(Slow(), clock, firing(fire), 3_600_000)
     rows.rows[1, "|wait"] = clock.now()
     served.start()
     await asyncio.wait_for(read.wait(), PATIENCE)
@@ -146,7 +146,7 @@ async def test_a_timer_that_follows_one_that_is_being_fired_does_not_wait_for_it
         else:
             del rows.rows[key, name]
 
-    served = Timers(rows, clock, firing(fire), 40)  # type: ignore[arg-type]
+    served = Timers(rows, clock, firing(fire), 40)
     rows.rows[1, "|wait"] = first
     served.start()
     await asyncio.wait_for(committed.wait(), PATIENCE)
@@ -169,7 +169,7 @@ async def test_a_timer_that_falls_due_while_the_store_is_read_does_not_wait_for_
     async def fire(key: int, name: str, due: int) -> None:
         fired.append(key)
 
-    served = Timers(Slow(), clock, firing(fire), 3_600_000)  # type: ignore[arg-type]
+    served = Timers(Slow(), clock, firing(fire), 3_600_000)
     served.start()
     await asyncio.wait_for(reading.wait(), PATIENCE)
     served.add(1, "|wait", clock.now())
@@ -188,7 +188,7 @@ async def test_the_store_is_not_read_again_and_again_while_what_was_read_is_fire
         rows.rows.pop((key, name), None)
 
     bounds = Bounds(read=10, fired=4)
-    served = Timers(rows, clock, firing(fire), 3_600_000, bounds)  # type: ignore[arg-type]
+    served = Timers(rows, clock, firing(fire), 3_600_000, bounds)
     rows.rows = {(key, "|wait"): clock.now() for key in range(30)}
     served.start()
     await until(lambda: len(handed_in) == 4)
@@ -225,7 +225,7 @@ async def test_a_timer_that_takes_long_keeps_no_other_from_firing() -> None:
         fired.append(key)
         rows.rows.pop((key, name), None)
 
-    served = Timers(rows, clock, firing(fire), 20)  # type: ignore[arg-type]
+    served = Timers(rows, clock, firing(fire), 20)
     rows.rows = {(1, "|wait"): clock.now()}
     served.start()
     await until(lambda: len(served._firing) == 1)
@@ -257,7 +257,7 @@ async def test_a_timer_that_was_removed_wakes_nobody() -> None:
     async def fire(key: int, name: str, due: int) -> None:
         asked.append(key)
 
-    served = Timers(rows, clock, firing(fire), 60_000)  # type: ignore[arg-type]
+    served = Timers(rows, clock, firing(fire), 60_000)
     served.start()
     await until(lambda: rows.reads == 1)
     for key in (1, 2, 3):
@@ -279,7 +279,7 @@ async def test_a_store_that_fails_is_not_asked_without_a_pause() -> None:
         tries += 1
         raise StoreFull("disk full")
 
-    served = Timers(rows, clock, firing(fire), 40)  # type: ignore[arg-type]
+    served = Timers(rows, clock, firing(fire), 40)
     timers_module.logger.disabled = True
     served.start()
     await until(lambda: tries > 0)

@@ -65,7 +65,7 @@ class World:
         self.reads = 0
         self._order = asyncio.Lock()
         self._answers: set[asyncio.Task[None]] = set()
-        self.timers = Timers(self, self, self.fire, WINDOW, bounds)  # type: ignore[arg-type]
+        self.timers = Timers(self, self, self.fire, WINDOW, bounds)
 
     def now(self) -> int:
         return START + int(self._time() * 1000 + 0.000_1)

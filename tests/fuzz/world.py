@@ -34,6 +34,7 @@ PATIENCE: Final = 20.0
 """Seconds of the clock after which a request is said to hang: the machine may have much else to do."""
 
 _HEAD: Final = re.compile(rb"HTTP/1\.1 (\d{3})[^\r]*\r\n(.*?)\r\n\r\n", re.DOTALL)
+_WITHOUT_BODY: Final = (b"204", b"304")
 _LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _INSIDE: Final = (b"Traceback (most recent", b'.py", line', b"/site-packages/", b"stepwell-fuzz-secret")
 _MAY_WAIT: Final = re.compile(
@@ -136,7 +137,7 @@ class World:
     async def _knock(self, data: bytes, patience: float) -> tuple[int, bytes, bytes]:
         state = ServerState()
         protocol: Any = self._config.http_protocol_class(self._config, state, {}, self._loop)
-        line = _Line(protocol)
+        line = _Line(protocol, headed=data.startswith(b"HEAD "))
         protocol.connection_made(line)
         began = time.monotonic()
         protocol.data_received(data)
@@ -193,14 +194,15 @@ def check_refusal(status: int, head: bytes, body: bytes) -> None:
 
 
 class _Line(asyncio.Transport):
-    """The other end of a connection: what the server sends is kept."""
+    """The other end of a connection: what the server sends is kept. `headed` says that only a head is asked for."""
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, protocol: Any, *, headed: bool) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
         self.sent = bytearray()
         self.told = asyncio.Event()
         self._closing = False
         self._protocol = protocol
+        self._headed = headed
 
     def answered(self) -> bool:
         if self._closing:
@@ -208,6 +210,8 @@ class _Line(asyncio.Transport):
         found = _HEAD.match(self.sent)
         if found is None:
             return False
+        if self._headed or found[1] in _WITHOUT_BODY:
+            return True
         length = _LENGTH.search(found[2])
         return length is not None and len(self.sent) >= found.end() + int(length[1])
 

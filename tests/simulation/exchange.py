@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from stepwell.engine.errors import Stopping
@@ -54,7 +55,7 @@ class Exchange:
         """Whoever still waits for an answer hears that none will come."""
         calls, self._calls = self._calls, {}
         for then in calls.values():
-            self.agenda.after(0, lambda then=then: then(Lost()))  # type: ignore[misc]
+            self.agenda.after(0, partial(then, Lost()))
 
     def number(self) -> int:
         """One more than the last."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from stepwell.engine.errors import (
@@ -41,7 +42,7 @@ class Clients:
 
     def begin(self) -> None:
         for start in self._plan.starts:
-            self._scene.agenda.at(start.at, lambda start=start: self._start(start))  # type: ignore[misc]
+            self._scene.agenda.at(start.at, partial(self._start, start))
 
     @property
     def busy(self) -> bool:
@@ -89,7 +90,7 @@ class Clients:
             self._open -= 1
             for act in start.later:
                 self._open += 1
-                self._scene.agenda.after(act.after, lambda act=act: self._do(start, act.what))  # type: ignore[misc]
+                self._scene.agenda.after(act.after, partial(self._do, start, act.what))
 
         self._scene.exchange.insist(ask, answered)
 
@@ -143,10 +144,10 @@ class Clients:
     def _update_map_runs(self) -> None:
         for key, known in sorted(self._scene.audit.known.items()):
             if ":mapRun:" in known.row.new.arn:
-                self._scene.exchange.call(
-                    lambda server, key=key: server.engine.update_map_run(key, {"max_concurrency": 2}),  # type: ignore[misc]
-                    _take,
-                )
+                self._update_map_run(key)
+
+    def _update_map_run(self, key: int) -> None:
+        self._scene.exchange.call(lambda server: server.engine.update_map_run(key, {"max_concurrency": 2}), _take)
 
 
 def _take(answer: Any) -> None:

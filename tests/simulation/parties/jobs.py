@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from stepwell.jobs.job import ENDED, Status, failure_of, status_of
@@ -44,7 +45,7 @@ class JobClients:
 
     def begin(self) -> None:
         for post in self._plan.posts:
-            self._scene.agenda.at(post.at, lambda post=post: self._post(post))  # type: ignore[misc]
+            self._scene.agenda.at(post.at, partial(self._post, post))
 
     @property
     def busy(self) -> bool:
@@ -86,7 +87,7 @@ class JobClients:
             self._open += 1
             self._scene.agenda.after(post.again, lambda: self._post(post))
         for after, fraction in post.told:
-            self._scene.agenda.after(after, lambda fraction=fraction: self._report(post, id_, fraction))  # type: ignore[misc]
+            self._scene.agenda.after(after, partial(self._report, post, id_, fraction))
         if post.cancelled is not None:
             self._open += 1
             self._scene.agenda.after(post.cancelled, lambda: self._cancel(id_))

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -51,7 +52,7 @@ class ScheduleClients:
 
     def begin(self) -> None:
         for written in self._plan.written:
-            self._scene.agenda.at(written.at, lambda written=written: self._write(written))  # type: ignore[misc]
+            self._scene.agenda.at(written.at, partial(self._write, written))
 
     @property
     def busy(self) -> bool:
@@ -75,7 +76,7 @@ class ScheduleClients:
             self.look()
             for act in written.later:
                 self._open += 1
-                self._scene.agenda.after(act.after, lambda act=act: self._do(written.row, act))  # type: ignore[misc]
+                self._scene.agenda.after(act.after, partial(self._do, written.row, act))
 
         self._scene.exchange.insist(write, answered)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -53,7 +54,7 @@ class Operators:
     def begin(self) -> None:
         self._scene.agenda.at(0, lambda: self._change(list(self._plan.changes)))
         for launch in self._plan.launches:
-            self._scene.agenda.at(launch.at, lambda launch=launch: self._launch(launch))  # type: ignore[misc]
+            self._scene.agenda.at(launch.at, partial(self._launch, launch))
 
     @property
     def busy(self) -> bool:

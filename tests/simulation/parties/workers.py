@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from stepwell.engine.dispatch import Failed, Outcome, Succeeded
@@ -34,7 +35,7 @@ class Workers:
 
     def begin(self) -> None:
         for behaviour in self._behaviours:
-            self._scene.agenda.at(0, lambda behaviour=behaviour: self._poll(behaviour))  # type: ignore[misc]
+            self._scene.agenda.at(0, partial(self._poll, behaviour))
 
     @property
     def busy(self) -> bool:
