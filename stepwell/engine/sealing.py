@@ -17,14 +17,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from stepwell.engine.around import AroundDispatcher
 from stepwell.engine.attempt import close
 from stepwell.engine.dispatch import (
-    Child,
     Dispatcher,
     Failed,
     JobSubmitted,
-    Outcome,
-    Refused,
     SubmitFailed,
     Submitted,
     Succeeded,
@@ -49,15 +47,12 @@ _REFUSED: Final = (CannotOpen, VaultUnavailable, RefreshFailed)
 _PAUSE: Final = 1.0  # seconds between two tries to reach the store
 
 
-class SealingDispatcher:
+class SealingDispatcher(AroundDispatcher):
     """A dispatcher in front of another."""
 
     def __init__(self, inner: Dispatcher, secrets: Secrets) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._secrets = secrets
-
-    async def start(self) -> None:
-        await self._inner.start()
 
     def run(self, task: Task) -> AsyncIterator[Told]:
         return self._inner.run(task) if task.brand is None else self._run_sealed(task, task.brand)
@@ -70,15 +65,6 @@ class SealingDispatcher:
                 logger.warning("the job of state %s in %s runs on: %s", task.state_name, task.execution_arn, error)
                 return
         await self._inner.withdraw(task)
-
-    def child_outcome(self, resource: Resource, child: Child | Refused) -> Outcome:
-        return self._inner.child_outcome(resource, child)
-
-    def answers_activity(self, machine_arn: str, test_case: str | None, state_name: str) -> bool:
-        return self._inner.answers_activity(machine_arn, test_case, state_name)
-
-    async def stop(self, grace: float) -> None:
-        await self._inner.stop(grace)
 
     async def _run_sealed(self, task: Task, brand: str) -> AsyncIterator[Told]:
         try:

@@ -143,8 +143,8 @@ class Scope:
         """A value that becomes a part of what is made, counted by the length of its text: one that is taken many
         times has to be written as often. Raises QueryError where all parts together are too long."""
         kind = value.__class__
-        if kind is str:
-            self._made += len(value)  # type: ignore[arg-type]
+        if isinstance(value, str):
+            self._made += len(value)
         elif kind is list or kind is dict:
             known = self._weights.get(id(value))
             if known is None:  # the value is kept with its weight, so that no other one gets its id

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from stepwell.engine.around import AroundDispatcher
 from stepwell.engine.dispatch import (
     Dispatcher,
     Failed,
@@ -28,7 +29,6 @@ from stepwell.engine.dispatch import (
     Told,
 )
 from stepwell.language.values import Json, dumps, loads
-from stepwell.tasks.around import AroundDispatcher
 
 _CALLS = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
 

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from stepwell.engine.around import AroundDispatcher
 from stepwell.engine.dispatch import (
     Claimed,
     Dispatcher,
@@ -28,7 +29,6 @@ from stepwell.engine.dispatch import (
     Told,
 )
 from stepwell.language.model import Resource
-from stepwell.tasks.around import AroundDispatcher
 from stepwell.tasks.handler import marshal
 from stepwell.tasks.runtime_errors import RuntimeFault, error_payload
 

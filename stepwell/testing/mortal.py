@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
+from stepwell.engine.around import AroundDispatcher
 from stepwell.engine.attempt import close
 from stepwell.engine.dispatch import Dispatcher, Task, Told
 from stepwell.machine.history import decode_events
 from stepwell.store.protocol import Answer, Store, TurnRecord
-from stepwell.tasks.around import AroundDispatcher
 
 T = TypeVar("T")
 

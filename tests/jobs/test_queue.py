@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from stepwell import Stepwell
 from stepwell.store.protocol import StoreError
 from tests.jobs.conftest import Houses
@@ -139,7 +141,9 @@ async def test_a_store_that_refuses_is_a_503_and_nothing_was_done(houses: Houses
         assert (await house.work()).input == {"n": 2}
 
 
-async def test_a_store_that_refuses_to_note_a_start_keeps_no_slot_from_the_next(houses: Houses) -> None:
+async def test_a_store_that_refuses_to_note_a_start_keeps_no_slot_from_the_next(
+    houses: Houses, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What has begun is still in the queue then: it is not begun again when it has ended."""
     async with houses.open(app) as house:
         store = house.context.store.jobs
@@ -152,7 +156,7 @@ async def test_a_store_that_refuses_to_note_a_start_keeps_no_slot_from_the_next(
             refused.set()
             raise StoreError("the disk is full")
 
-        store.dequeue = refuse  # type: ignore[method-assign]
+        monkeypatch.setattr(store, "dequeue", refuse)
         ids = [await house.start("single", {"n": n}) for n in range(3)]
         for n in range(3):
             (await house.work()).done(n)

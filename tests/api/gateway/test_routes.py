@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import httpx
 import msgspec
@@ -145,9 +146,9 @@ def _passing_strangers(client: httpx.AsyncClient) -> ASGIApp:
     """An application as it is behind a guard that has let a stranger's request pass."""
     transport = client._transport
     assert isinstance(transport, httpx.ASGITransport)
-    inner = transport.app
+    inner = cast("ASGIApp", transport.app)
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        await inner({**scope, SCOPE_KEY: STRANGER}, receive, send)  # type: ignore[arg-type]
+        await inner({**scope, SCOPE_KEY: STRANGER}, receive, send)
 
     return guarded
